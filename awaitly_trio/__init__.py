@@ -1,0 +1,1 @@
+"""Typed results, structured concurrency and durable steps for Trio programs."""

@@ -1,0 +1,1 @@
+"""Pure decisions: time and chance come in as arguments, and nothing waits."""

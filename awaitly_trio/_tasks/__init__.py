@@ -1,0 +1,1 @@
+"""Waiting: small Trio primitives that are usable without workflows."""

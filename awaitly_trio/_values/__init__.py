@@ -1,0 +1,1 @@
+"""Pure data: results, errors, outcomes, events, durations and their wire form."""

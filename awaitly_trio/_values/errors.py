@@ -1,0 +1,103 @@
+"""The system's own errors: values that go in ``Err``, and exceptions for misuse.
+
+Error values are frozen records named for what happened; a caller plans for
+them.  Exceptions end in ``Error``, derive from ``AwaitlyError`` and mean a
+wrong program.  Their fields go to ``args`` so that copy and pickle rebuild them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+import msgspec
+
+
+@final
+class UnexpectedError(msgspec.Struct, frozen=True):
+    """A defect: an exception that nobody declared left a workflow.
+
+    ``cause`` is that exception, with its traceback.
+    """
+
+    cause: Exception
+
+
+@final
+class TimedOut(msgspec.Struct, frozen=True):
+    """An allowance ran out; the work was cancelled and has ended.
+
+    ``name`` is the step or block, ``seconds`` its allowance; ``total`` tells
+    whether that allowance was for all attempts together.
+    """
+
+    name: str
+    seconds: float
+    total: bool = False
+
+
+@final
+class CircuitOpen(msgspec.Struct, frozen=True):
+    """A circuit breaker refused the call.
+
+    ``retry_after`` is how many seconds remain until it admits a probe;
+    ``math.inf`` where only a person closes it again.
+    """
+
+    name: str
+    retry_after: float
+
+
+@final
+class RateLimited(msgspec.Struct, frozen=True):
+    """A limiter refused the call; ``retry_after`` seconds from now it would not."""
+
+    name: str
+    retry_after: float
+
+
+@final
+class QueueFull(msgspec.Struct, frozen=True):
+    """A bulkhead refused the call: ``capacity`` callers were already waiting."""
+
+    name: str
+    capacity: int
+
+
+@final
+class EmptyInput(msgspec.Struct, frozen=True):
+    """``operation`` needs at least one result to choose from and got none."""
+
+    operation: str
+
+
+class AwaitlyError(Exception):
+    """Base of the exceptions that mean a wrong program or a wrong saved run."""
+
+
+class UnwrapError(AwaitlyError):
+    """Raised when a value is demanded of an ``Err``.
+
+    ``error`` and ``cause`` are those of the ``Err``.
+    """
+
+    def __init__(self, error: Any, cause: Any = None, message: str | None = None) -> None:
+        super().__init__(error, cause, message)
+        self.error, self.cause, self.message = error, cause, message
+
+    def __str__(self) -> str:
+        said = self.message or "called unwrap on an Err"
+        return f"{said}: {self.error!r}; check with is_ok, or use unwrap_or"
+
+
+class RunClosedError(AwaitlyError):
+    """Raised when a step, group or scope is used after its run or block ended."""
+
+    def __init__(self, what: str, name: str) -> None:
+        super().__init__(what, name)
+        self.what, self.name = what, name
+
+    def __str__(self) -> str:
+        return (
+            f"{self.what} {self.name!r} has ended and takes no more work: "
+            "use its step only inside the body, and start tasks in a nursery of the body"
+        )
