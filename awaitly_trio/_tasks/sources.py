@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 _chance: ContextVar[random.Random | None] = ContextVar("awaitly_trio.chance", default=None)
 _unseeded = random.Random()
@@ -24,7 +24,7 @@ def chance() -> random.Random:
 
 
 @contextmanager
-def seeded(source: random.Random | int) -> Iterator[random.Random]:
+def seeded(source: random.Random | int) -> Generator[random.Random]:
     """Make a source, or one seeded with an integer, that of the block and the tasks it starts."""
     chosen = source if isinstance(source, random.Random) else random.Random(source)
     token = _chance.set(chosen)
