@@ -82,12 +82,13 @@ def _enrol(timeline: Timeline) -> bool:
 
 
 def _first_in_run() -> WeakSet[Timeline] | None:
-    timelines: WeakSet[Timeline] | None = WeakSet()
+    timelines = WeakSet[Timeline]()
     try:
         trio.lowlevel.spawn_system_task(_end_with_run, timelines, name="awaitly_trio.timeline")
     except RuntimeError:
         # Async generators are finalised when no system task can be started any more.
-        timelines = None
+        _enrolled.set(None)
+        return None
     _enrolled.set(timelines)
     return timelines
 
