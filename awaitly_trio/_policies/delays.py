@@ -140,29 +140,29 @@ class Unfold(Plan, frozen=True):
 _DOUBLE = 2.0
 
 
-def forever() -> Schedule[object, int]:
+def forever() -> Schedule[Any, int]:
     """Go on at once, without end; the output counts from zero."""
     return Schedule(Spaced(0.0))
 
 
-def recurs(times: int) -> Schedule[object, int]:
+def recurs(times: int) -> Schedule[Any, int]:
     """Go on at once, so many times; a retry makes one call more."""
     return forever().up_to(check_count(times, "times", least=0))
 
 
-def once() -> Schedule[object, int]:
+def once() -> Schedule[Any, int]:
     """Go on at once, one time."""
     return recurs(1)
 
 
-def stop() -> Schedule[object, int]:
+def stop() -> Schedule[Any, int]:
     """Never go on."""
     return recurs(0)
 
 
 def spaced(
     delay: Duration, *, jitter: Jitter = "none", attempts: float = math.inf
-) -> Schedule[object, int]:
+) -> Schedule[Any, int]:
     """Wait the same time between calls; the output counts from zero.
 
     Args:
@@ -183,7 +183,7 @@ def exponential(
     cap: Duration = math.inf,
     jitter: Jitter = "none",
     attempts: float = math.inf,
-) -> Schedule[object, float]:
+) -> Schedule[Any, float]:
     """Wait ``initial``, and each time ``factor`` times as long as before.
 
     Args:
@@ -209,7 +209,7 @@ def linear(
     cap: Duration = math.inf,
     jitter: Jitter = "none",
     attempts: float = math.inf,
-) -> Schedule[object, float]:
+) -> Schedule[Any, float]:
     """Wait ``initial``, and each time ``increment`` longer than before.
 
     Args:
@@ -233,7 +233,7 @@ def fibonacci(
     cap: Duration = math.inf,
     jitter: Jitter = "none",
     attempts: float = math.inf,
-) -> Schedule[object, float]:
+) -> Schedule[Any, float]:
     """Wait ``initial`` twice, and from then on the sum of the last two delays: 1, 1, 2, 3, 5.
 
     Args:
@@ -248,7 +248,7 @@ def fibonacci(
     return _finish(Fibonacci(check_finite(initial, "initial")), cap, jitter, attempts)
 
 
-def delays_of(delays: Iterable[Duration]) -> Schedule[object, int]:
+def delays_of(delays: Iterable[Duration]) -> Schedule[Any, int]:
     """Wait the given delays one after the other, and then stop.
 
     Raises:
@@ -271,8 +271,8 @@ def unfold(
     return Schedule(Unfold(initial, step))
 
 
-def _finish(plan: Plan, cap: Duration, jitter: Jitter, attempts: float) -> Schedule[object, Any]:
-    schedule: Schedule[object, Any] = Schedule(plan)
+def _finish(plan: Plan, cap: Duration, jitter: Jitter, attempts: float) -> Schedule[Any, Any]:
+    schedule: Schedule[Any, Any] = Schedule(plan)
     if cap != math.inf:
         schedule = schedule.cap(cap)
     schedule = schedule.jitter(jitter)

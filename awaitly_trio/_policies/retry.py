@@ -10,7 +10,7 @@ import inspect
 import math
 from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, final
 
 import msgspec
 
@@ -175,7 +175,7 @@ def check_exceptions(caught: object, name: str) -> None:
     Raises:
       TypeError: See above; also for types outside ``Exception``, such as ``trio.Cancelled``.
     """
-    types: tuple[object, ...] = caught if isinstance(caught, tuple) else (caught,)
+    types = cast("tuple[object, ...]", caught) if isinstance(caught, tuple) else (caught,)
     for each in types:
         if not isinstance(each, type) or not issubclass(each, Exception):
             raise TypeError(

@@ -39,8 +39,9 @@ if TYPE_CHECKING:
 In_contra = TypeVar("In_contra", contravariant=True)
 Out_co = TypeVar("Out_co", covariant=True)
 In = TypeVar("In")
+# The default answers for a lambda, whose parameter has no type to infer from.
+Seen = TypeVar("Seen", default=Any)
 Out = TypeVar("Out")
-Out2 = TypeVar("Out2")
 
 
 @final
@@ -134,9 +135,9 @@ class Schedule(msgspec.Struct, Generic[In_contra, Out_co], frozen=True):
           given: What every call leads to.
         """
         found: list[float] = []
-        wall = None if now is None else lambda: now + math.fsum(found)
+        wall = None if now is None else lambda: now + sum(found)
         driver = self.start(rng or random.Random(0), wall)
-        while len(found) < n and (tick := driver.next(given, math.fsum(found))):
+        while len(found) < n and (tick := driver.next(given, sum(found))):
             found.append(tick.delay)
         return found
 
@@ -191,15 +192,11 @@ class Schedule(msgspec.Struct, Generic[In_contra, Out_co], frozen=True):
             return self
         return Schedule(Jittered(self.plan, strategy, DEFAULT_SHARE if share is None else share))
 
-    def while_input(
-        self: Schedule[In, Out_co], predicate: Callable[[In], bool]
-    ) -> Schedule[In, Out_co]:
+    def while_input(self, predicate: Callable[[Seen], bool]) -> Schedule[Seen, Out_co]:
         """Stop at the first call whose outcome fails the predicate."""
         return Schedule(WhileInput(self.plan, predicate, wanted=True))
 
-    def until_input(
-        self: Schedule[In, Out_co], predicate: Callable[[In], bool]
-    ) -> Schedule[In, Out_co]:
+    def until_input(self, predicate: Callable[[Seen], bool]) -> Schedule[Seen, Out_co]:
         """Stop at the first call whose outcome passes the predicate."""
         return Schedule(WhileInput(self.plan, predicate, wanted=False))
 

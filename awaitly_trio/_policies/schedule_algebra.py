@@ -64,11 +64,13 @@ class UpToElapsed(Around, frozen=True):
             move = inner(given, elapsed, at_least)
             if move is None:
                 return None
-            delay, left = move.settle(), limit - elapsed
-            if not max(delay, at_least) <= left:
+            delay = move.settle()
+            # A sum, not a difference: 0.9 + 0.1 ends at 1.0, but 1.0 - 0.9 is less than 0.1.
+            if not elapsed + max(delay, at_least) <= limit:
                 return None
             # Jitter that is written outside may not carry the delay past the limit either.
-            return Move(delay, move.output, move.low, move.high, min(move.latest, left))
+            latest = min(move.latest, max(limit - elapsed, delay))
+            return Move(delay, move.output, move.low, move.high, latest)
 
         return play
 
