@@ -89,6 +89,20 @@ class UnwrapError(AwaitlyError):
         return f"{said}: {self.error!r}; check with is_ok, or use unwrap_or"
 
 
+class UnhandledError(AwaitlyError):
+    """Raised when the cases of a match have none for an error; ``handled`` names those there are."""
+
+    def __init__(self, error: Any, handled: tuple[str, ...]) -> None:
+        super().__init__(error, handled)
+        self.error, self.handled = error, handled
+
+    def __str__(self) -> str:
+        return (
+            f"no case for {type(self.error).__qualname__}, which is {self.error!r}: there are "
+            f"cases for {', '.join(self.handled) or 'nothing'}; add .on(...) or .otherwise(...)"
+        )
+
+
 class RunClosedError(AwaitlyError):
     """Raised when a step, group or scope is used after its run or block ended."""
 
@@ -101,3 +115,43 @@ class RunClosedError(AwaitlyError):
             f"{self.what} {self.name!r} has ended and takes no more work: "
             "use its step only inside the body, and start tasks in a nursery of the body"
         )
+
+
+class UndeclaredDependencyError(AwaitlyError):
+    """Raised when a checked run steps into a dependency that its workflow did not declare."""
+
+    def __init__(self, workflow: str, dependency: str) -> None:
+        super().__init__(workflow, dependency)
+        self.workflow, self.dependency = workflow, dependency
+
+    def __str__(self) -> str:
+        return (
+            f"workflow {self.workflow!r} does not declare {self.dependency!r}: "
+            "add it to workflow.of(...), or run without declared_only"
+        )
+
+
+class RunRefusedError(AwaitlyError):
+    """The cause of the ``UnexpectedError`` of a run that a hook refused."""
+
+    def __init__(self, workflow: str, hook: str) -> None:
+        super().__init__(workflow, hook)
+        self.workflow, self.hook = workflow, hook
+
+    def __str__(self) -> str:
+        return f"hook {self.hook!r} refused to run workflow {self.workflow!r}: it returned False"
+
+
+class ReleaseError(AwaitlyError):
+    """Raised when a block succeeded but some of its resources could not be released.
+
+    ``errors`` are the exceptions of the releases, in the order of release.
+    """
+
+    def __init__(self, errors: list[Exception]) -> None:
+        super().__init__(errors)
+        self.errors = errors
+
+    def __str__(self) -> str:
+        listed = "; ".join(repr(each) for each in self.errors)
+        return f"{len(self.errors)} resource(s) could not be released: {listed}"
