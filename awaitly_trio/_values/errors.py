@@ -103,6 +103,55 @@ class UnhandledError(AwaitlyError):
         )
 
 
+class WireWriteError(AwaitlyError):
+    """Raised when a value has no exact JSON form.
+
+    ``path`` is where in the value it stands, ``shown`` its repr, cut short.
+    """
+
+    def __init__(self, path: str, shown: str, reason: str) -> None:
+        super().__init__(path, shown, reason)
+        self.path, self.shown, self.reason = path, shown, reason
+
+    def __str__(self) -> str:
+        return f"cannot write {self.path}, which is {self.shown}: {self.reason}"
+
+
+class WireReadError(AwaitlyError):
+    """Raised when data is not the JSON form of a result; ``problems`` lists every reason."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__(problems)
+        self.problems = problems
+
+    def __str__(self) -> str:
+        return f"the data has {len(self.problems)} problem(s): {'; '.join(self.problems)}"
+
+
+class RemoteError(AwaitlyError):
+    """Stands in for an exception that was written in another process or an earlier run.
+
+    ``kind`` and ``module`` name its class, ``said`` is its sentence and
+    ``traceback`` its traceback as text.  ``exceptions`` are those of a group.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        module: str,
+        said: str,
+        traceback: str = "",
+        exceptions: tuple[Exception, ...] = (),
+    ) -> None:
+        super().__init__(kind, module, said, traceback, exceptions)
+        self.kind, self.module, self.said = kind, module, said
+        self.traceback, self.exceptions = traceback, exceptions
+
+    def __str__(self) -> str:
+        name = self.kind if self.module == "builtins" else f"{self.module}.{self.kind}"
+        return f"{name}: {self.said}" if self.said else name
+
+
 class RunClosedError(AwaitlyError):
     """Raised when a step, group or scope is used after its run or block ended."""
 

@@ -1,0 +1,179 @@
+"""Several branches as one call: each branch is a step of its own inside one scope."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import trio
+
+from awaitly_trio._engine.cancellation import outcome_of_exception
+from awaitly_trio._engine.pipeline import Call, perform
+from awaitly_trio._engine.watch import current_scope
+from awaitly_trio._tasks.batch import run_batches
+from awaitly_trio._tasks.crew import Crew
+from awaitly_trio._tasks.gather import gather
+from awaitly_trio._tasks.mapping import map_each
+from awaitly_trio._tasks.race import race
+from awaitly_trio._tasks.settle import settle
+from awaitly_trio._values.events import Progress
+from awaitly_trio._values.result import Ok
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Sequence
+    from typing import Literal
+
+    from awaitly_trio._engine.options import StepOptions
+    from awaitly_trio._engine.run import Run
+    from awaitly_trio._tasks.batch import BatchProgress
+    from awaitly_trio._values.duration import Duration
+    from awaitly_trio._values.outcomes import Outcome
+    from awaitly_trio._values.result import Result
+
+    Branch = Callable[..., Awaitable[Result[Any, Any]]]
+
+
+def check_block(options: StepOptions) -> None:
+    """Refuse options that a block cannot honour: its body cannot be run again or remembered.
+
+    Raises:
+      ValueError: One is set.
+    """
+    refused = ["key", "retry", "fallback", "policy", "total_timeout"]
+    found = [name for name in refused if getattr(options, name) is not None]
+    if found:
+        msg = (
+            f"a block cannot honour {', '.join(found)}: its body runs once; "
+            "set it on the steps inside, or put the block in a workflow of its own"
+        )
+        raise ValueError(msg)
+
+
+async def sleep(_run: Run, pause: float) -> Result[None, Any]:
+    """Sleep, as a dependency."""
+    await trio.sleep(pause)
+    return Ok(None)
+
+
+async def all_of(run: Run, branches: list[Branch], names: list[str] | None) -> Result[Any, Any]:
+    """Run all branches; the first failure cancels the others."""
+    crew = Crew()
+    return await gather(_calls(run, branches, crew, names), crew=crew)
+
+
+async def race_of(
+    run: Run, branches: list[Branch], first: Literal["success", "finished"]
+) -> Result[Any, Any]:
+    """Run branches until one wins."""
+    crew = Crew()
+    return await race(_calls(run, branches, crew), first=first, crew=crew)
+
+
+async def settle_of(
+    run: Run, branches: list[Branch], min_ok: float | None, max_errors: float | None
+) -> Result[Any, Any]:
+    """Run branches and report what became of every one."""
+    crew = Crew()
+    calls = _calls(run, branches, crew)
+    return Ok(await settle(calls, min_ok=min_ok, max_errors=max_errors, crew=crew))
+
+
+async def map_of(
+    run: Run, fn: Branch, items: Iterable[Any] | AsyncIterable[Any], limit: float
+) -> Result[Any, Any]:
+    """Call a dependency for each item, each call a step."""
+    crew = Crew()
+    work = _each(run, fn, lambda: crew)
+    total = len(items) if hasattr(items, "__len__") else None  # type: ignore[arg-type]
+    return await map_each(work, items, limit=limit, on_done=_progress(run, total), crew=crew)
+
+
+async def batch_of(
+    run: Run,
+    fn: Branch,
+    items: Sequence[Any],
+    size: int,
+    limit: float,
+    delay: Duration,
+    after_batch: Callable[[], Awaitable[Result[Any, Any]]] | None,
+    on_progress: Callable[[BatchProgress], object] | None,
+) -> Result[Any, Any]:
+    """Call a dependency for each item, batch after batch."""
+    crews: list[Crew] = []
+
+    def new_crew() -> Crew:
+        crews.append(Crew())
+        return crews[-1]
+
+    tell = _progress(run, len(items))
+
+    def progressed(progress: BatchProgress) -> None:
+        if tell is not None:
+            tell(progress.done)
+        if on_progress is not None:
+            on_progress(progress)
+
+    work = _each(run, fn, lambda: crews[-1])
+    return await run_batches(
+        work,
+        items,
+        size=size,
+        limit=limit,
+        delay=delay,
+        after_batch=after_batch and partial(_perform_plain, run, after_batch),
+        on_progress=progressed,
+        crew=new_crew,
+    )
+
+
+async def _perform_plain(run: Run, fn: Branch) -> Result[Any, Any]:
+    return await perform(Call(run, fn))
+
+
+def _calls(
+    run: Run, branches: list[Branch], crew: Crew, names: list[str] | None = None
+) -> list[Branch]:
+    """Make each branch a step that knows, if it is cancelled, who did it."""
+    if run.bare:
+        return branches
+    calls = [Call(run, branch) for branch in branches]
+    for index, call in enumerate(calls):
+        call.reads = partial(_read, crew, calls)
+        if names is not None:
+            call.name = names[index]
+    return [partial(perform, call) for call in calls]
+
+
+def _each(run: Run, fn: Branch, crew: Callable[[], Crew]) -> Branch:
+    """Make a call for an item a step that knows, if it is cancelled, who did it."""
+    if run.bare:
+        return fn
+    # Items start in the order in which a crew counts them.
+    started: dict[Crew, list[Call]] = {}
+
+    async def work(item: Any) -> Result[Any, Any]:
+        calls = started.setdefault(crew(), [])
+        call = Call(run, fn, (item,))
+        call.reads = partial(_read, crew(), calls)
+        calls.append(call)
+        return await perform(call)
+
+    return work
+
+
+def _read(crew: Crew, calls: list[Call], exception: BaseException) -> Outcome:
+    """Read the end of a branch; where its own crew cancelled it, say why and through whom."""
+    outcome = outcome_of_exception(exception)
+    if outcome.status != "cancelled" or not crew.caused(exception) or crew.why is None:
+        return outcome
+    causer = None if crew.by is None else calls[crew.by]
+    path = None if causer is None or causer.scope is None else causer.scope.path
+    return msgspec.structs.replace(outcome, why=crew.why, by=path)
+
+
+def _progress(run: Run, total: int | None) -> Callable[[int], object] | None:
+    scope, watch = current_scope.get(), run.watch
+    if watch is None or scope is None or not watch.wants_events:
+        return None
+    return lambda done: watch.emit(Progress, scope, done=done, total=total)

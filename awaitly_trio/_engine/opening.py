@@ -1,0 +1,119 @@
+"""Opening a run: what the caller set, what the surrounding scope hands down, who watches."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from awaitly_trio._engine.options import check_label
+from awaitly_trio._engine.run import Run, RunSettings, run_info
+from awaitly_trio._engine.watch import Watch, current_scope
+from awaitly_trio._values.scopes import RunInfo, Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_HOOKS = ("should_run", "before_start", "before_step", "after_step")
+
+
+def open_run(name: str, settings: RunSettings, declared: tuple[Any, ...]) -> Run:
+    """Make a run that inherits from the scope around it.
+
+    A run inside another has the observers and the replacements of the outer one
+    beside its own, and its place in the outer one's tree.
+    """
+    above, ambient = _surroundings()
+    run = Run(settings.name or name, settings=settings)
+    run.replace = settings.replace
+    if declared and settings.declared_only:
+        run.declared = frozenset(map(id, declared))
+    outer = None
+    if above is not None:
+        outer = above.owner.watch
+        run.replace = {**above.owner.replace, **settings.replace}
+    added = (*ambient, *settings.observers)
+    if added or outer is not None or run.replace or any(getattr(settings, h) for h in _HOOKS):
+        run.watch = outer if outer is not None and not added else Watch(added, outer)
+        run.scope = _scope_of(run, above)
+    run.bare = run.watch is None and run.declared is None
+    return run
+
+
+def _surroundings() -> tuple[Scope | None, tuple[Any, ...]]:
+    """Return the scope of the run around this task, and the observers given since."""
+    ambient: tuple[Any, ...] = ()
+    scope = current_scope.get()
+    while scope is not None and scope.kind == "ambient":
+        ambient = (*scope.arguments, *ambient)
+        scope = scope.parent
+    if scope is not None and scope.owner.closed:
+        # A task outlived the run that started it: its context still holds the
+        # scope, but nothing of that run may be told or used any more.
+        return None, ambient
+    return scope, ambient
+
+
+def _scope_of(run: Run, above: Scope | None) -> Scope:
+    watch = run.watch
+    if watch is None:
+        msg = f"run {run.name!r} has no scopes: nobody watches it"
+        raise RuntimeError(msg)
+    number = 1 if above is None else above.occurrence(run.name)
+    info = run_info(run.name, run.settings)
+    scope = Scope(watch.next_id(), "workflow", run.name, info, above, number, watch.now())
+    scope.owner = run
+    return scope
+
+
+@contextmanager
+def observing(*observers: object) -> Iterator[None]:
+    """Watch every run that starts in the block, and in the tasks that the block starts.
+
+    Entered before ``trio.run`` it watches the whole program.
+    """
+    scope = Scope(0, "ambient", "ambient", RunInfo("", ""), current_scope.get(), 1, 0.0)
+    scope.arguments = observers
+    token = current_scope.set(scope)
+    try:
+        yield
+    finally:
+        current_scope.reset(token)
+
+
+def with_settings(settings: RunSettings, changes: dict[str, Any]) -> RunSettings:
+    """Return settings with some of them replaced.
+
+    Raises:
+      TypeError: A name is unknown, or a value has the wrong type.
+      ValueError: A value is out of range.
+    """
+    unknown = sorted(set(changes) - set(RunSettings.__struct_fields__))
+    if unknown:
+        known = ", ".join(RunSettings.__struct_fields__)
+        msg = f"unknown option {', '.join(map(repr, unknown))}: a workflow takes {known}"
+        raise TypeError(msg)
+    checked = dict(changes)
+    for name in ("name", "run_id"):
+        if checked.get(name) is not None:
+            check_label(checked[name], name)
+    for name in (*_HOOKS, "on_defect"):
+        hook = checked.get(name)
+        if hook is not None and not callable(hook):
+            msg = f"{name} must be a function, got {hook!r}"
+            raise TypeError(msg)
+    if "observers" in checked:
+        checked["observers"] = tuple(checked["observers"])
+    if "replace" in checked:
+        checked["replace"] = _checked_replacements(checked["replace"])
+    made: RunSettings = msgspec.structs.replace(settings, **checked)
+    return made
+
+
+def _checked_replacements(replace: dict[Any, Any]) -> dict[Any, Any]:
+    for dependency, stand_in in replace.items():
+        if not callable(dependency) or not callable(stand_in):
+            msg = f"replace maps functions to functions, got {dependency!r}: {stand_in!r}"
+            raise TypeError(msg)
+    return dict(replace)

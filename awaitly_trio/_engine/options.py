@@ -1,0 +1,158 @@
+"""What may be set for a step and for a run, as frozen records.
+
+A set of options is checked once, when it is made, never on each call.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, final
+
+import msgspec
+
+from awaitly_trio._policies.retry import as_retry
+from awaitly_trio._values.duration import seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from awaitly_trio._policies.retry import Retry
+
+MISSING: Any = object()
+"""Stands for "not given" wherever ``None`` is a value of its own."""
+
+
+@final
+class StepOptions(msgspec.Struct, frozen=True):
+    """The options of one configured step, checked and in seconds."""
+
+    name: str | None = None
+    key: str | None = None
+    timeout: float | None = None
+    total_timeout: float | None = None
+    on_timeout: Any = MISSING
+    retry: Retry | None = None
+    fallback: Any = None
+    policy: Any = None
+    description: str | None = None
+    tags: tuple[str, ...] = ()
+    compensation: Any = None
+
+    @property
+    def changes_flow(self) -> bool:
+        """Whether anything but the name and the texts for observers is set."""
+        return self.key is not None or self.is_limited or self.retry is not None or self.guarded
+
+    @property
+    def only_retries(self) -> bool:
+        """Whether a retry of planned errors is all that is set: then a success needs nothing."""
+        rest = self.key is not None or self.is_limited or self.guarded
+        return self.retry is not None and not self.retry.exceptions and not rest
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether a timeout is set."""
+        return self.timeout is not None or self.total_timeout is not None
+
+    @property
+    def guarded(self) -> bool:
+        """Whether a fallback or a policy is set."""
+        return self.fallback is not None or self.policy is not None
+
+
+NO_OPTIONS = StepOptions()
+
+
+def changed(options: StepOptions, changes: dict[str, Any]) -> StepOptions:
+    """Return options with some of them replaced.
+
+    Raises:
+      TypeError: A name is unknown, or a value has the wrong type.
+      ValueError: A value is out of range, or the options contradict each other.
+    """
+    unknown = sorted(set(changes) - _CHECKS.keys())
+    if unknown:
+        msg = f"unknown option {', '.join(map(repr, unknown))}: a step takes {', '.join(_CHECKS)}"
+        raise TypeError(msg)
+    checked = {name: _CHECKS[name](value, name) for name, value in changes.items()}
+    made: StepOptions = msgspec.structs.replace(options, **checked)
+    if made.on_timeout is not MISSING and not made.is_limited:
+        msg = f"on_timeout={made.on_timeout!r} does nothing without timeout= or total_timeout="
+        raise ValueError(msg)
+    return made
+
+
+def check_label(value: object, name: str) -> str:
+    """Return a name or key that is a string with something in it.
+
+    Raises:
+      TypeError: It is no string.
+      ValueError: It is empty.
+    """
+    if not isinstance(value, str):
+        msg = f"{name} must be a string, got {value!r}"
+        raise TypeError(msg)
+    if not value:
+        msg = f"{name} must not be empty: leave it out, or give it a name"
+        raise ValueError(msg)
+    return value
+
+
+def _label(value: object, name: str) -> str | None:
+    return None if value is None else check_label(value, name)
+
+
+def _allowance(value: Any, name: str) -> float | None:
+    if value is None:
+        return None
+    allowance = seconds(value, name)
+    return None if allowance == float("inf") else allowance
+
+
+def _schedule(value: Any, _name: str) -> Retry | None:
+    return None if value is None else as_retry(value)
+
+
+def _function(value: Any, name: str) -> Any:
+    if value is not None and not callable(value):
+        msg = f"{name} must be a function of the error that returns a Result, got {value!r}"
+        raise TypeError(msg)
+    return value
+
+
+def _policy(value: Any, name: str) -> Any:
+    if value is not None and not callable(getattr(value, "wrap", None)):
+        msg = f"{name} must be a policy, a thing with a wrap method, got {value!r}"
+        raise TypeError(msg)
+    return value
+
+
+def _text(value: object, name: str) -> str | None:
+    if value is not None and not isinstance(value, str):
+        msg = f"{name} must be a string, got {value!r}"
+        raise TypeError(msg)
+    return value
+
+
+def _labels(value: Iterable[str], name: str) -> tuple[str, ...]:
+    if isinstance(value, str):
+        msg = f"{name} must be several strings, got the one string {value!r}: write ({value!r},)"
+        raise TypeError(msg)
+    return tuple(check_label(each, name) for each in value)
+
+
+def _anything(value: Any, _name: str) -> Any:
+    return value
+
+
+_CHECKS: dict[str, Any] = {
+    "name": _label,
+    "key": _label,
+    "timeout": _allowance,
+    "total_timeout": _allowance,
+    "on_timeout": _anything,
+    "retry": _schedule,
+    "fallback": _function,
+    "policy": _policy,
+    "description": _text,
+    "tags": _labels,
+}

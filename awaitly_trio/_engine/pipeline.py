@@ -1,0 +1,172 @@
+"""The one way in which anything is run: step, branch, item, race member, compensation.
+
+From outside in: resolve the dependency, open a scope, answer from the cache,
+limit all attempts, retry, limit one attempt, call, classify.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, final
+
+import msgspec
+import trio
+
+from awaitly_trio._engine.attempts import attempt_all
+from awaitly_trio._engine.cancellation import outcome_of_exception, outcome_of_result
+from awaitly_trio._engine.hooks import gate_step, report_step
+from awaitly_trio._engine.options import NO_OPTIONS, StepOptions
+from awaitly_trio._engine.run import Run
+from awaitly_trio._engine.watch import current_scope
+from awaitly_trio._values.errors import UndeclaredDependencyError
+from awaitly_trio._values.exits import refuse_result
+from awaitly_trio._values.result import Err, Ok
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from awaitly_trio._values.outcomes import Outcome
+    from awaitly_trio._values.result import Result
+    from awaitly_trio._values.scopes import Scope, ScopeKind
+
+
+@final
+class Call(msgspec.Struct, eq=False):
+    """One thing to run, with all that its way through the pipeline needs.
+
+    ``wrap`` makes a dependency out of ``fn`` once replacements are resolved.
+    ``composite`` tells that ``fn`` is an inner function of the library, whose
+    own branches are resolved, checked and hooked; ``reads`` gives the outcome
+    of a cancelled scope where the block around it knows why it was cancelled.
+    """
+
+    run: Run
+    fn: Callable[..., Any]
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = {}
+    options: StepOptions = NO_OPTIONS
+    kind: ScopeKind = "step"
+    name: str = ""
+    composite: bool = False
+    scope: Scope | None = None
+    parent: Scope | None = None
+    reads: Callable[[BaseException], Outcome] | None = None
+    cached: bool = False
+    wrap: Callable[[Any], Callable[..., Any]] | None = None
+
+    @property
+    def label(self) -> str:
+        """The name of the step: the one given, else that of its function."""
+        return self.options.name or self.name or name_of(self.fn)
+
+
+async def perform(call: Call) -> Result[Any, Any]:
+    """Run a call through the whole pipeline.
+
+    Returns:
+      Its result; planned failures are returned, never raised.
+
+    Raises:
+      Exception: A defect of the dependency.
+      RunClosedError: The run has ended.
+    """
+    run = call.run
+    run.check_open()
+    if not call.composite:
+        check_declared(run, call.fn)
+        if run.replace:
+            call.fn = replaced(call.fn, run.replace)
+    name = call.label
+    if call.wrap is not None:
+        call.fn = call.wrap(call.fn)
+    if call.options.policy is not None:
+        call.fn = call.options.policy.wrap(call.fn)
+    call.name = name
+    if run.watch is None:
+        return await _answer(call)
+    return await _in_scope(call)
+
+
+async def _in_scope(call: Call) -> Result[Any, Any]:
+    run = call.run
+    watch = run.watch
+    if watch is None:
+        return await _answer(call)
+    scope = call.scope = run.open_scope(
+        call.kind, call.label, call.parent or current_scope.get(), call.options
+    )
+    scope.dependency, scope.arguments, scope.keywords = call.fn, call.args, call.kwargs
+    watch.start(scope)
+    token = current_scope.set(scope)
+    outcome: Outcome | None = None
+    hooked = not call.composite
+    try:
+        if hooked and run.settings.before_step is not None:
+            await gate_step(run, scope)
+        result = await _answer(call)
+        outcome = outcome_of_result(result)
+        if call.cached:
+            outcome = msgspec.structs.replace(outcome, cached=True)
+        if hooked and run.settings.after_step is not None:
+            await report_step(run, scope, outcome)
+    except BaseException as exc:
+        outcome = (call.reads or outcome_of_exception)(exc)
+        raise
+    finally:
+        current_scope.reset(token)
+        watch.end(scope, outcome or outcome_of_exception(GeneratorExit()))
+    return result
+
+
+async def _answer(call: Call) -> Result[Any, Any]:
+    """Answer from the cache where there is one and the step has a key; otherwise run."""
+    options, cache = call.options, call.run.settings.cache
+    if options.key is None or cache is None:
+        return await attempt_all(call, invoke)
+    return await cache.once(call, partial(attempt_all, call, invoke))
+
+
+async def invoke(call: Call) -> Result[Any, Any]:
+    """Call the dependency once and check that it gave a Result."""
+    result = await call.fn(*call.args, **call.kwargs)
+    if type(result) is not Ok and type(result) is not Err:
+        refuse_result(result)
+    return result  # type: ignore[no-any-return]
+
+
+def name_of(fn: Any) -> str:
+    """Return what a function is called: its name, that of its partial's function, or its type's."""
+    while isinstance(fn, partial):
+        fn = fn.func
+    name = getattr(fn, "name", None) or getattr(fn, "__name__", None)
+    return name if isinstance(name, str) else type(fn).__name__
+
+
+def replaced(fn: Any, replacements: dict[Any, Any]) -> Any:
+    """Return what stands for a dependency in this run, looking inside partials."""
+    if isinstance(fn, partial):
+        inner = replaced(fn.func, replacements)
+        return fn if inner is fn.func else partial(inner, *fn.args, **fn.keywords)
+    try:
+        return replacements.get(fn, fn)
+    except TypeError:  # an unhashable callable cannot have been a key
+        return fn
+
+
+def check_declared(run: Run, fn: Any) -> None:
+    """Refuse a dependency that the workflow did not declare, where the run asks for that.
+
+    Raises:
+      UndeclaredDependencyError: It is not among those given to ``workflow.of``.
+    """
+    if run.declared is None:
+        return
+    while isinstance(fn, partial):
+        fn = fn.func
+    if id(fn) not in run.declared:
+        raise UndeclaredDependencyError(run.name, name_of(fn))
+
+
+async def checkpoint() -> None:
+    """Be a cancellation point, and nothing else, where an answer needed no work."""
+    await trio.lowlevel.checkpoint_if_cancelled()

@@ -1,0 +1,133 @@
+"""The state of one run, and how it is closed.
+
+A run that nobody watches, replaces or hooks is *bare*: its steps then cost
+little more than the calls they make.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn, final
+
+import msgspec
+import trio
+
+from awaitly_trio._tasks.sources import chance
+from awaitly_trio._values.errors import RunClosedError
+from awaitly_trio._values.exits import exit_with
+from awaitly_trio._values.scopes import RunInfo, Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from awaitly_trio._engine.options import StepOptions
+    from awaitly_trio._engine.step_cache import StepCache
+    from awaitly_trio._engine.watch import Watch
+    from awaitly_trio._values.exits import Exit
+    from awaitly_trio._values.scopes import ScopeKind
+
+
+@final
+class RunSettings(msgspec.Struct, frozen=True):
+    """What a caller set for the runs of a workflow, checked."""
+
+    name: str | None = None
+    run_id: str | None = None
+    observers: tuple[Any, ...] = ()
+    context: Any = None
+    cache: StepCache | None = None
+    replace: dict[Any, Any] = msgspec.field(default_factory=dict)
+    should_run: Callable[..., Any] | None = None
+    before_start: Callable[..., Any] | None = None
+    before_step: Callable[..., Any] | None = None
+    after_step: Callable[..., Any] | None = None
+    on_defect: Callable[[Exception], Any] | None = None
+    declared_only: bool = False
+
+
+DEFAULT_SETTINGS = RunSettings()
+
+
+@final
+class Run(msgspec.Struct, eq=False):
+    """One run of a workflow, from its call to its result.
+
+    ``bare`` is true while the run is open and a step has nothing to do but the
+    call.  ``left`` is the earliest exit of the run, so that one which user code
+    swallows still counts.
+    """
+
+    name: str
+    bare: bool = True
+    closed: bool = False
+    left: Exit | None = None
+    settings: RunSettings = DEFAULT_SETTINGS
+    watch: Watch | None = None
+    scope: Scope | None = None
+    declared: frozenset[int] | None = None
+    replace: dict[Any, Any] | None = None
+    saga: Any = None
+
+    def exit(self, result: object) -> Exit:
+        """Make the exit that ends this run with a failure, and remember the earliest.
+
+        Raises:
+          TypeError: ``result`` is not an ``Err``.
+        """
+        made = exit_with(self, result)
+        if self.left is None:
+            self.left = made
+        return made
+
+    def leave(self, result: object) -> NoReturn:
+        """End this run with a failure, from inside its body."""
+        raise self.exit(result)
+
+    def close(self) -> None:
+        """Refuse steps from now on."""
+        self.closed = True
+        self.bare = False
+
+    def check_open(self) -> None:
+        """Raise ``RunClosedError`` when the run has ended."""
+        if self.closed:
+            what = "run"
+            raise RunClosedError(what, self.name)
+
+    @property
+    def is_scoped(self) -> bool:
+        """Whether steps get a scope: somebody watches, or a hook wants to know."""
+        return self.watch is not None
+
+    def open_scope(
+        self, kind: ScopeKind, name: str, parent: Scope | None, options: StepOptions | None = None
+    ) -> Scope:
+        """Make a scope of this run; the caller starts and ends it."""
+        watch = self.watch
+        if watch is None or self.scope is None:
+            msg = f"run {self.name!r} has no scopes: nobody watches it"
+            raise RuntimeError(msg)
+        above = self.scope if parent is None or parent.kind == "ambient" else parent
+        scope = Scope(
+            watch.next_id(), kind, name, self.scope.run, above, above.occurrence(name), watch.now()
+        )
+        scope.owner = self
+        if options is not None:
+            scope.key = options.key
+            scope.description = options.description
+            scope.tags = options.tags
+        return scope
+
+
+def new_run_id() -> str:
+    """Make an id for a run from the current source of chance: 32 hexadecimal digits."""
+    return f"{chance().getrandbits(128):032x}"
+
+
+def run_info(name: str, settings: RunSettings) -> RunInfo:
+    """Make what identifies a run, drawing an id where none is given."""
+    return RunInfo(settings.run_id or new_run_id(), settings.name or name, settings.context)
+
+
+def time_left() -> float:
+    """Return the seconds until the current task's deadline: zero or more, ``math.inf`` for never."""
+    return max(0.0, trio.current_effective_deadline() - trio.current_time())

@@ -1,0 +1,333 @@
+"""The step: what a body calls to use a dependency and get its bare value.
+
+A step of a bare run without options is the hot path of the library: it costs
+one frame more than the call it makes.  Everything else goes through the pipeline.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, final, overload
+
+import trio
+from typing_extensions import Never, ParamSpec, TypeVar, TypeVarTuple, Unpack
+
+from awaitly_trio._engine import composites
+from awaitly_trio._engine.attempts import retry_from
+from awaitly_trio._engine.catching import catching
+from awaitly_trio._engine.options import NO_OPTIONS, changed
+from awaitly_trio._engine.parallel import Group
+from awaitly_trio._engine.pipeline import Call, checkpoint, invoke, perform
+from awaitly_trio._engine.resources import Resources
+from awaitly_trio._engine.run import time_left
+from awaitly_trio._engine.saga import SagaBlock, compensated
+from awaitly_trio._engine.step_concurrent import ConcurrentStep
+from awaitly_trio._engine.step_conditional import ConditionalStep
+from awaitly_trio._values.duration import seconds
+from awaitly_trio._values.errors import TimedOut, UnexpectedError
+from awaitly_trio._values.result import Err, Ok
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from typing import Protocol
+
+    from awaitly_trio._policies.retry import Retry
+    from awaitly_trio._policies.schedule import Schedule
+    from awaitly_trio._values.duration import Duration
+    from awaitly_trio._values.result import Result
+
+P = ParamSpec("P")
+T = TypeVar("T")
+X = TypeVar("X", bound=Exception)
+Ts = TypeVarTuple("Ts")
+E_contra = TypeVar("E_contra", contravariant=True, default=Never)
+S = TypeVar("S", bound="Step[TimedOut]")
+
+if TYPE_CHECKING:
+
+    class OptionalStep(Protocol[E_contra]):
+        """A step whose expired allowance is the value ``None``."""
+
+        async def __call__(
+            self,
+            fn: Callable[P, Awaitable[Ok[T] | Err[E_contra | UnexpectedError]]],
+            /,
+            *args: P.args,
+            **kwargs: P.kwargs,
+        ) -> T | None: ...
+
+
+@final
+class Step(ConcurrentStep[E_contra], ConditionalStep[E_contra], Generic[E_contra]):
+    """Runs dependencies for the body of a workflow; its errors are those it may meet.
+
+    ``await step(fetch, order_id)`` gives the value of an ``Ok`` and ends the
+    workflow with an ``Err``.
+    """
+
+    __slots__ = ()
+
+    async def __call__(
+        self,
+        fn: Callable[P, Awaitable[Ok[T] | Err[E_contra | UnexpectedError]]],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Call a dependency as a step and return its value.
+
+        No cancellation point of its own: the dependency is one.
+
+        Raises:
+          RunClosedError: The run has ended.
+          TypeError: The dependency did not return a Result.
+        """
+        run = self._run
+        if run.bare and self._eager:
+            result = await fn(*args, **kwargs)
+            if type(result) is Ok:
+                return result.value
+            if self._options is not NO_OPTIONS and type(result) is Err:
+                result = await self._recover(result, fn, args, kwargs)
+                if type(result) is Ok:
+                    return result.value
+        else:
+            result = await perform(Call(run, fn, args, kwargs, self._options))
+            if type(result) is Ok:
+                return result.value
+        raise run.exit(result)
+
+    async def _recover(
+        self, failed: Err[Any], fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Result[Any, Any]:
+        """Go on after a first attempt that was made without the pipeline."""
+        retry = self._options.retry
+        if retry is None:
+            return failed
+        call = Call(self._run, fn, args, kwargs, self._options)
+        return await retry_from(call, invoke, retry, failed)
+
+    # --- options
+
+    @overload
+    def options(
+        self,
+        *,
+        timeout: Duration | None = ...,
+        total_timeout: Duration | None = ...,
+        on_timeout: None,
+        name: str = ...,
+        key: str = ...,
+        retry: Schedule[Any, Any] | Retry | None = ...,
+        fallback: Callable[[Any], Any] | None = ...,
+        description: str = ...,
+        tags: Sequence[str] = ...,
+    ) -> OptionalStep[E_contra]: ...
+    @overload
+    def options(
+        self,
+        *,
+        timeout: Duration | None = ...,
+        total_timeout: Duration | None = ...,
+        on_timeout: E_contra,
+        name: str = ...,
+        key: str = ...,
+        retry: Schedule[Any, Any] | Retry | None = ...,
+        fallback: Callable[[Any], Any] | None = ...,
+        description: str = ...,
+        tags: Sequence[str] = ...,
+    ) -> Step[E_contra]: ...
+    @overload
+    def options(
+        self,
+        *,
+        name: str = ...,
+        key: str = ...,
+        retry: Schedule[Any, Any] | Retry | None = ...,
+        fallback: Callable[[Any], Any] | None = ...,
+        description: str = ...,
+        tags: Sequence[str] = ...,
+    ) -> Step[E_contra]: ...
+    @overload
+    def options(
+        self: S,
+        *,
+        timeout: Duration | None = ...,
+        total_timeout: Duration | None = ...,
+        name: str = ...,
+        key: str = ...,
+        retry: Schedule[Any, Any] | Retry | None = ...,
+        fallback: Callable[[Any], Any] | None = ...,
+        description: str = ...,
+        tags: Sequence[str] = ...,
+    ) -> S: ...
+    def options(self, **changes: Any) -> Any:
+        """Return a copy of this step with options; those of the copy add to its own.
+
+        Args:
+          name: What observers call the step; its function's name if not given.
+          key: Names the step across calls and runs: a cached step with a key
+            runs once.
+          timeout: Seconds that one attempt may take.
+          total_timeout: Seconds that all attempts together may take.
+          on_timeout: The error to end with instead of ``TimedOut``, or ``None``
+            for the value ``None``.
+          retry: A schedule, or a ``Retry`` with a predicate.
+          fallback: Called with the planned error; returns another Result.
+          policy: A bundle of timeout, retry, breaker and limits around the call.
+          description: A text for observers.
+          tags: Words for observers.
+
+        Raises:
+          TypeError: An option is unknown or of the wrong type.
+          ValueError: An option is out of range or would do nothing.
+        """
+        configured: Step[Any] = Step(self._run, changed(self._options, changes))
+        return configured
+
+    # --- other ways to get a value
+
+    async def unwrap(self, result: Result[T, E_contra]) -> T:
+        """Return the value of a Result at hand, or end the workflow with its error."""
+        self._check_plain("unwrap")
+        self._run.check_open()
+        await checkpoint()
+        return self._value_of(result)  # type: ignore[no-any-return]
+
+    def fail(self, error: E_contra) -> Never:
+        """End the workflow with a planned failure.
+
+        Raises:
+          RunClosedError: The run has ended.
+        """
+        self._check_plain("fail")
+        self._run.check_open()
+        self._leave(Err(error))
+
+    def some(self, value: T | None, error: E_contra) -> T:
+        """Return a value that must not be ``None``, or end the workflow with ``error``."""
+        if value is None:
+            self.fail(error)
+        return value
+
+    @overload
+    async def catch(
+        self,
+        fn: Callable[[Unpack[Ts]], Awaitable[T]],
+        /,
+        *args: Unpack[Ts],
+        catch: type[X] | tuple[type[X], ...],
+        error: Callable[[X], E_contra],
+    ) -> T: ...
+    @overload
+    async def catch(
+        self,
+        fn: Callable[[Unpack[Ts]], Awaitable[T]],
+        /,
+        *args: Unpack[Ts],
+        catch: type[X] | tuple[type[X], ...],
+        error: E_contra,
+    ) -> T: ...
+    @overload
+    async def catch(
+        self,
+        fn: Callable[[Unpack[Ts]], T],
+        /,
+        *args: Unpack[Ts],
+        catch: type[X] | tuple[type[X], ...],
+        error: Callable[[X], E_contra],
+    ) -> T: ...
+    @overload
+    async def catch(
+        self,
+        fn: Callable[[Unpack[Ts]], T],
+        /,
+        *args: Unpack[Ts],
+        catch: type[X] | tuple[type[X], ...],
+        error: E_contra,
+    ) -> T: ...
+    async def catch(self, fn: Any, /, *args: Any, catch: Any, error: Any) -> Any:
+        """Call code that raises, as a step, and turn chosen exceptions into a planned error.
+
+        Args:
+          fn: A sync or async function.
+          args: Its positional arguments; use ``functools.partial`` for keywords.
+          catch: The exception type, or types, that are planned for.
+          error: The error, or a function that makes it from the exception.
+
+        The exception becomes the ``cause`` of the ``Err``; others stay defects.
+        """
+        planned = catching(catch, error)
+        call = Call(self._run, fn, args, {}, self._options, wrap=planned)
+        return self._value_of(await perform(call))
+
+    async def sleep(self, duration: Duration, name: str = "sleep") -> None:
+        """Sleep for a duration, as a scope of its own."""
+        pause = seconds(duration, "duration")
+        await self._compose("sleep", name, composites.sleep, pause)
+
+    # --- several at once
+
+    def parallel(self, name: str = "parallel") -> Group[E_contra]:
+        """Open a block of branches that fail fast: ``async with step.parallel() as group``.
+
+        Raises:
+          ValueError: An option was set that a block cannot honour.
+        """
+        composites.check_block(self._options)
+        return Group(self._run, self._options.name or name, self._options)
+
+    # --- resources and sagas
+
+    def resources(self, *, release_timeout: Duration = 5.0) -> Resources[E_contra]:
+        """Open a block that releases what was acquired in it, newest first, in a shield.
+
+        Args:
+          release_timeout: Seconds that each release may take.
+        """
+        return Resources(self._run, self._options, release_timeout)
+
+    async def compensated(
+        self,
+        fn: Callable[P, Awaitable[Ok[T] | Err[E_contra | UnexpectedError]]],
+        compensate: Callable[[T], object],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Run a step whose effect is undone when the saga around it fails.
+
+        ``compensate`` is called with the step's value; it may be async.
+        """
+        call = Call(self._run, fn, args, kwargs, self._options)
+        return self._value_of(await compensated(call, compensate))
+
+    def saga(self, name: str) -> SagaBlock:
+        """Open a block whose compensations run when it fails, and join the outer saga if not."""
+        return SagaBlock(self._run, name)
+
+    # --- what a body may ask
+
+    @property
+    def deadline(self) -> float:
+        """Trio's time at which the current task is cancelled; ``math.inf`` for never."""
+        return trio.current_effective_deadline()
+
+    @property
+    def time_left(self) -> float:
+        """Seconds until the deadline: zero or more, ``math.inf`` for no limit."""
+        return time_left()
+
+    @property
+    def run_id(self) -> str | None:
+        """The id of the run, or ``None`` when nobody watches it and none was given."""
+        scope = self._run.scope
+        return self._run.settings.run_id if scope is None else scope.run.run_id
+
+    @property
+    def context(self) -> Any:
+        """What the caller gave as ``context=``."""
+        return self._run.settings.context
+
+    def __repr__(self) -> str:
+        state = "closed" if self._run.closed else "open"
+        return f"<Step of run {self._run.name!r}, {state}>"

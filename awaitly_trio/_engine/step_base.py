@@ -1,0 +1,46 @@
+"""What all parts of a step share: the run, the options, and the way through the pipeline."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from awaitly_trio._engine.options import NO_OPTIONS, StepOptions
+from awaitly_trio._engine.pipeline import Call, perform
+from awaitly_trio._values.result import Ok
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from awaitly_trio._engine.run import Run
+    from awaitly_trio._values.scopes import ScopeKind
+
+
+class StepBase:
+    """The state of a step, and its two ways to run an inner function of the library."""
+
+    __slots__ = ("_eager", "_options", "_run")
+
+    def __init__(self, run: Run, options: StepOptions = NO_OPTIONS) -> None:
+        self._run = run
+        self._options = options
+        self._eager = not options.changes_flow or options.only_retries
+
+    async def _compose(self, kind: ScopeKind, name: str, fn: Callable[..., Any], *args: Any) -> Any:
+        """Run an inner function as one call with the options of this step; return its value."""
+        run = self._run
+        call = Call(run, fn, (run, *args), {}, self._options, kind, name, composite=True)
+        return self._value_of(await perform(call))
+
+    def _value_of(self, result: object) -> Any:
+        if type(result) is Ok:
+            return result.value
+        self._leave(result)
+
+    def _leave(self, result: object) -> NoReturn:
+        raise self._run.exit(result)
+
+    def _check_plain(self, method: str) -> None:
+        """Refuse options where they would do nothing."""
+        if self._options is not NO_OPTIONS:
+            msg = f"step.{method} takes no options: call it on the step without options"
+            raise ValueError(msg)

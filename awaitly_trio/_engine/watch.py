@@ -1,0 +1,159 @@
+"""Telling observers what happens, without letting them change it.
+
+A watch belongs to a tree of runs.  It numbers scopes and events, so their order
+is total, and it calls observers in the task in which the thing happens, so an
+observer that keeps a context (a tracer, say) finds the right one.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextvars import ContextVar
+from itertools import count
+from typing import TYPE_CHECKING, Any, Protocol
+
+import trio
+
+from awaitly_trio._tasks.clocks import wall_clock
+from awaitly_trio._values.events import ScopeEnded, ScopeStarted
+from awaitly_trio._values.scopes import Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from awaitly_trio._values.events import Event
+    from awaitly_trio._values.outcomes import Outcome
+
+logger = logging.getLogger("awaitly_trio")
+
+current_scope: ContextVar[Scope | None] = ContextVar("awaitly_trio.scope", default=None)
+
+
+class Observer(Protocol):
+    """What may watch a run; any of the three methods may be missing.
+
+    They are called synchronously, in the task that runs the scope.  One that
+    raises is logged and counted, and changes nothing else.
+    """
+
+    def on_start(self, scope: Scope) -> None:
+        """Be told that a scope began."""
+
+    def on_end(self, scope: Scope, outcome: Outcome) -> None:
+        """Be told that a scope ended; called exactly once for each start."""
+
+    def on_event(self, event: Event) -> None:
+        """Be told of every event, starts and ends of scopes among them, as a record."""
+
+
+class Watch:
+    """The observers of a tree of runs, with their counters."""
+
+    __slots__ = ("_ends", "_events", "_ids", "_now", "_sequence", "_starts", "_wall", "failures", "observers")
+
+    def __init__(self, observers: Iterable[object], parent: Watch | None = None) -> None:
+        added = tuple(observers)
+        self.observers: tuple[object, ...] = added if parent is None else (*parent.observers, *added)
+        self._starts = _methods(self.observers, "on_start")
+        self._ends = _methods(self.observers, "on_end")
+        self._events = _methods(self.observers, "on_event")
+        self._ids = count(1) if parent is None else parent._ids
+        self._sequence = count(1) if parent is None else parent._sequence
+        self._now = trio.lowlevel.current_clock().current_time
+        self._wall = wall_clock()
+        self.failures = 0
+        """How many calls of observers raised."""
+
+    @property
+    def wants_events(self) -> bool:
+        """Whether an event object has a reader."""
+        return bool(self._events)
+
+    def now(self) -> float:
+        """Return Trio's time in seconds."""
+        return self._now()
+
+    def next_id(self) -> int:
+        """Return the id of the next scope."""
+        return next(self._ids)
+
+    def start(self, scope: Scope) -> None:
+        """Tell that a scope began."""
+        for tell in self._starts:
+            try:
+                tell(scope)
+            except Exception:  # noqa: BLE001  # law 6: an observer never changes a run
+                self._failed(tell)
+        if self._events:
+            parent = scope.parent
+            self.emit(
+                ScopeStarted,
+                scope,
+                kind=scope.kind,
+                name=scope.name,
+                parent=None if parent is None or parent.kind == "ambient" else parent.id,
+                key=scope.key,
+                attempt=scope.attempt,
+                description=scope.description,
+                tags=scope.tags,
+                context=scope.run.context,
+            )
+
+    def end(self, scope: Scope, outcome: Outcome) -> None:
+        """Tell that a scope ended."""
+        scope.ended = self._now()
+        for tell in self._ends:
+            try:
+                tell(scope, outcome)
+            except Exception:  # noqa: BLE001  # law 6: an observer never changes a run
+                self._failed(tell)
+        if self._events:
+            self.emit(
+                ScopeEnded,
+                scope,
+                kind=scope.kind,
+                name=scope.name,
+                duration=scope.ended - scope.started,
+                outcome=outcome,
+            )
+
+    def emit(self, record: Callable[..., Event], scope: Scope, **fields: Any) -> None:
+        """Build an event of a scope and hand it on; nothing is built when nobody reads it."""
+        if not self._events:
+            return
+        event = record(
+            seq=next(self._sequence),
+            time=self._wall(),
+            run_id=scope.run.run_id,
+            scope=scope.id,
+            path=scope.path,
+            **fields,
+        )
+        for tell in self._events:
+            try:
+                tell(event)
+            except Exception:  # noqa: BLE001  # law 6: an observer never changes a run
+                self._failed(tell)
+
+    def _failed(self, tell: Callable[..., object]) -> None:
+        self.failures += 1
+        logger.exception("observer %r raised; the run goes on without it", tell)
+
+
+def _methods(observers: Iterable[object], name: str) -> tuple[Callable[..., object], ...]:
+    """Collect a method of those observers that have it, refusing coroutine functions."""
+    found = [getattr(observer, name, None) for observer in observers]
+    for method in found:
+        if method is not None and _is_async(method):
+            msg = f"{method!r} is async, but observers are called synchronously: make it a plain def"
+            raise TypeError(msg)
+    return tuple(method for method in found if method is not None)
+
+
+def _is_async(method: object) -> bool:
+    code = getattr(getattr(method, "__func__", method), "__code__", None)
+    return bool(getattr(code, "co_flags", 0) & _COROUTINE_FLAG)
+
+
+_COROUTINE_FLAG = 0x80
+"""``inspect.CO_COROUTINE``; importing ``inspect`` for one bit would slow the import."""

@@ -1,0 +1,123 @@
+"""One function over many items in batches, with a pause and a check between batches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar, final
+
+import msgspec
+import trio
+
+from awaitly_trio._tasks.mapping import check_limit, map_each
+from awaitly_trio._values.duration import seconds
+from awaitly_trio._values.exits import refuse_result
+from awaitly_trio._values.result import Err, Ok
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from awaitly_trio._tasks.crew import Crew
+    from awaitly_trio._values.duration import Duration
+    from awaitly_trio._values.result import Result
+
+I = TypeVar("I")  # noqa: E741
+T = TypeVar("T")
+E = TypeVar("E")
+
+
+@final
+class BatchProgress(msgspec.Struct, frozen=True):
+    """How far the batches are, after batch number ``batch`` of ``batches``."""
+
+    batch: int
+    batches: int
+    done: int
+    total: int
+
+    @property
+    def share(self) -> float:
+        """The part of the items that is done, from 0 to 1."""
+        return self.done / self.total
+
+
+@final
+class BatchPosition(msgspec.Struct, frozen=True):
+    """Where a batch failed: the ``cause`` of its ``Err``.
+
+    ``batch`` counts from 1.  ``index`` is the position of the item in the
+    input, from 0, or ``None`` when the check after the batch failed.  ``cause``
+    is what the failed result itself gave as its cause.
+    """
+
+    batch: int
+    index: int | None
+    cause: Any = None
+
+
+async def run_batches(
+    fn: Callable[[I], Awaitable[Result[T, E]]],
+    items: Sequence[I],
+    *,
+    size: int,
+    limit: float,
+    delay: Duration = 0.0,
+    after_batch: Callable[[], Awaitable[Result[Any, E]]] | None = None,
+    on_progress: Callable[[BatchProgress], object] | None = None,
+    crew: Callable[[], Crew] | None = None,
+) -> Result[list[T], E]:
+    """Work through items batch by batch, at most ``limit`` at once within a batch.
+
+    After a batch ``on_progress`` is told, then ``after_batch`` is awaited (the
+    place to save), then ``delay`` seconds pass unless it was the last.  The
+    first failure cancels its batch and no other batch starts.
+
+    Returns:
+      The values in the order of the items, or the first failure with a
+      ``BatchPosition`` as its cause.
+
+    Raises:
+      ValueError: ``size``, ``limit`` or ``delay`` is out of range.
+      Exception: What a function raised.
+    """
+    check_limit(size, "size")
+    check_limit(limit)
+    pause = seconds(delay, "delay")
+    batches = -(-len(items) // int(size))
+    values: list[T] = []
+    if not items:
+        await trio.lowlevel.checkpoint_if_cancelled()
+    for batch in range(1, batches + 1):
+        if batch > 1 and pause:
+            await trio.sleep(pause)
+        start = (batch - 1) * int(size)
+        done = await _one_batch(fn, items[start : start + int(size)], limit, start, batch, crew)
+        if type(done) is Err:
+            return done
+        values += done.value  # type: ignore[union-attr]
+        if on_progress is not None:
+            on_progress(BatchProgress(batch, batches, len(values), len(items)))
+        if after_batch is not None:
+            checked = await after_batch()
+            if type(checked) is Err:
+                return Err(checked.error, BatchPosition(batch, None, checked.cause))
+            if type(checked) is not Ok:
+                refuse_result(checked)
+    return Ok(values)
+
+
+async def _one_batch(
+    fn: Callable[[I], Awaitable[Result[T, E]]],
+    items: Sequence[I],
+    limit: float,
+    start: int,
+    batch: int,
+    crew: Callable[[], Crew] | None,
+) -> Result[list[T], E]:
+    async def positioned(numbered: tuple[int, I]) -> Result[T, E]:
+        index, item = numbered
+        result = await fn(item)
+        if type(result) is Err:
+            return Err(result.error, BatchPosition(batch, index, result.cause))
+        return result
+
+    numbered = list(enumerate(items, start))
+    return await map_each(positioned, numbered, limit=limit, crew=crew and crew())

@@ -1,0 +1,56 @@
+"""Wall-clock time for what is saved or shown; under a ``MockClock`` it follows virtual time.
+
+Delays, limits and durations use ``trio.current_time()``, which starts at a
+random offset and must never be saved.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+import trio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from typing_extensions import TypeAlias
+
+    WallClock: TypeAlias = Callable[[], float]
+
+VIRTUAL_EPOCH = 946_684_800.0
+"""Where wall time starts under a ``MockClock``: 2000-01-01, in seconds since 1970."""
+
+_given: ContextVar[WallClock | None] = ContextVar("awaitly_trio.wall_clock", default=None)
+
+
+def wall_clock() -> WallClock:
+    """Return the wall clock of the current task: a function that gives seconds since 1970.
+
+    It is the clock given by ``wall_clock_set``; otherwise one that follows a
+    ``MockClock`` from ``VIRTUAL_EPOCH``; otherwise the system's.
+    """
+    given = _given.get()
+    if given is not None:
+        return given
+    # Nobody runs under a MockClock without trio.testing being loaded, and
+    # loading it here would slow every import of the library.
+    testing = sys.modules.get("trio.testing")
+    if testing is not None and trio.lowlevel.in_trio_run():
+        clock = trio.lowlevel.current_clock()
+        if isinstance(clock, testing.MockClock):
+            return lambda: VIRTUAL_EPOCH + clock.current_time()
+    return time.time
+
+
+@contextmanager
+def wall_clock_set(clock: WallClock) -> Iterator[None]:
+    """Make a function the wall clock of the block and of the tasks it starts."""
+    token = _given.set(clock)
+    try:
+        yield
+    finally:
+        _given.reset(token)

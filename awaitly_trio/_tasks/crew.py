@@ -1,0 +1,95 @@
+"""A nursery whose children record their failures instead of raising through it.
+
+A failure that is raised through a nursery costs an exception group and says
+nothing of its order.  Here a child that fails records what happened and
+cancels the others with a reason; the block then raises what wins.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, final
+
+import trio
+
+from awaitly_trio._values.exits import Exit, verdict
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from awaitly_trio._values.outcomes import Why
+
+HELD = (Exception, Exit)
+"""What a child records.  Everything else, ``Cancelled`` first, leaves by itself."""
+
+
+@final
+class Crew:
+    """Children that end together: nothing they do outlives the block.
+
+    Children are started in ``nursery`` and must catch ``HELD`` and give it to
+    ``fail``.  The block raises what ``verdict`` makes of the failures.
+
+    ``why`` is the kind of cancellation that the crew itself caused, if it did,
+    and ``by`` the index of the child that made it do so.
+    """
+
+    __slots__ = ("_manager", "by", "failures", "nursery", "reason", "why")
+
+    nursery: trio.Nursery
+
+    def __init__(self) -> None:
+        self.failures: list[BaseException] = []
+        self.why: Why | None = None
+        self.by: int | None = None
+        self.reason: str | None = None
+        self._manager = trio.open_nursery()
+
+    async def __aenter__(self) -> Crew:
+        self.nursery = await self._manager.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        held = exc is not None and isinstance(exc, HELD)
+        if exc is not None and held:
+            self.fail(exc, None, "the body of the block failed")
+        try:
+            if held:
+                swallowed = await self._manager.__aexit__(None, None, None)
+            else:
+                swallowed = await self._manager.__aexit__(kind, exc, traceback)
+        except BaseException as arrived:
+            if not self.failures:
+                raise
+            failure = verdict([*self.failures, arrived])
+        else:
+            if not self.failures:
+                return bool(swallowed)
+            leaving = [] if exc is None or held or swallowed else [exc]
+            failure = verdict([*self.failures, *leaving])
+        if failure is exc:
+            return False
+        raise failure
+
+    def fail(self, exception: BaseException, by: int | None, reason: str) -> None:
+        """Record the failure of a child, or of the body, and cancel the others."""
+        self.failures.append(exception)
+        self.end("sibling_failed", by, reason)
+
+    def end(self, why: Why, by: int | None, reason: str) -> None:
+        """Cancel those who still work; only the first call says why."""
+        if self.why is None:
+            self.why, self.by, self.reason = why, by, reason
+        self.nursery.cancel_scope.cancel(reason=reason)
+
+    def caused(self, exception: BaseException) -> bool:
+        """Tell whether a cancellation is the one that this crew caused.
+
+        Trio hands on the very string that was given as the reason, and each
+        crew makes its own, so identity tells crews with equal reasons apart.
+        """
+        return isinstance(exception, trio.Cancelled) and exception.reason is self.reason

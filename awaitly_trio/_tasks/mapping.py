@@ -1,0 +1,151 @@
+"""One function over many items, a limited number at a time, results in input order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterable, AsyncIterator, Sized
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import trio
+
+from awaitly_trio._tasks.crew import HELD, Crew
+from awaitly_trio._values.result import Err, Ok
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+    from awaitly_trio._values.result import Result
+
+I = TypeVar("I")  # noqa: E741
+T = TypeVar("T")
+E = TypeVar("E")
+
+CLOSE_ALLOWANCE = 5.0
+"""Seconds that an async iterator gets to close when the map ends before it does."""
+
+
+async def map_each(
+    fn: Callable[[I], Awaitable[Result[T, E]]],
+    items: Iterable[I] | AsyncIterable[I],
+    *,
+    limit: float,
+    on_done: Callable[[int], object] | None = None,
+    crew: Crew | None = None,
+) -> Result[list[T], E]:
+    """Call a function for each item, at most ``limit`` at once, and collect the values.
+
+    Items are taken when a place is free, never earlier, so an endless or slow
+    iterable is fine.  The first failure cancels the rest.
+
+    Args:
+      fn: Called with one item; returns a Result.
+      items: A sync or async iterable.  An async generator is closed at the end.
+      limit: How many items are worked on at once; ``math.inf`` for all.
+      on_done: Called with the number of items that have succeeded, after each.
+      crew: A crew of the caller's that tells afterwards who ended it.
+
+    Returns:
+      The values in the order of the items, or the failure that came first.
+
+    Raises:
+      ValueError: ``limit`` is not a whole number from 1, or ``math.inf``.
+      Exception: What the function or the iterable raised.
+    """
+    check_limit(limit)
+    values: dict[int, T] = {}
+    failures: list[Err[E]] = []
+
+    async def one(index: int, item: I) -> bool:
+        try:
+            result = await fn(item)
+        except HELD as exc:
+            members.fail(exc, index, f"item {index} failed")
+            return False
+        if type(result) is not Ok:
+            failures.append(result)  # type: ignore[arg-type]
+            members.end("sibling_failed", index, f"item {index} failed")
+            return False
+        values[index] = result.value
+        if on_done is not None:
+            on_done(len(values))
+        return True
+
+    async with crew or Crew() as members:
+        if isinstance(items, AsyncIterable):
+            await _feed_async(items, limit, one, members)
+        elif math.isinf(limit):
+            for index, item in enumerate(items):
+                members.nursery.start_soon(one, index, item)
+        else:
+            _start_workers(items, int(limit), one, members)
+    if failures:
+        return failures[0]
+    if not values:
+        await trio.lowlevel.checkpoint_if_cancelled()
+    return Ok([values[index] for index in range(len(values))])
+
+
+def check_limit(limit: float, name: str = "limit") -> None:
+    """Refuse a number of things at once that is not a whole number from 1 or ``math.inf``.
+
+    Raises:
+      ValueError: It is not.
+    """
+    whole = isinstance(limit, int) and not isinstance(limit, bool) and limit >= 1
+    if not whole and limit != math.inf:
+        msg = f"{name} must be a whole number from 1, or math.inf, got {limit!r}"
+        raise ValueError(msg)
+
+
+def _start_workers(
+    items: Iterable[Any], limit: int, one: Callable[[int, Any], Awaitable[bool]], members: Crew
+) -> None:
+    """Start a fixed pool over one shared iterator: cheaper than a task for each item."""
+    numbered = enumerate(items)
+
+    async def worker() -> None:
+        try:
+            for index, item in numbered:
+                if not await one(index, item):
+                    return
+        except HELD as exc:  # the iterable itself raised
+            members.fail(exc, None, "the iterable failed")
+
+    size = len(items) if isinstance(items, Sized) else limit
+    for _ in range(min(limit, size)):
+        members.nursery.start_soon(worker)
+
+
+async def _feed_async(
+    items: AsyncIterable[Any],
+    limit: float,
+    one: Callable[[int, Any], Awaitable[bool]],
+    members: Crew,
+) -> None:
+    """Take from an async iterable when a place is free, and start a task for each item."""
+    places = trio.Semaphore(int(limit)) if limit != math.inf else None
+
+    async def placed(index: int, item: Any) -> None:
+        await one(index, item)
+        if places is not None:
+            places.release()
+
+    source: AsyncIterator[Any] = items.__aiter__()
+    index = 0
+    try:
+        while True:
+            if places is not None:
+                await places.acquire()
+            try:
+                item = await source.__anext__()
+            except StopAsyncIteration:
+                return
+            members.nursery.start_soon(placed, index, item)
+            index += 1
+    finally:
+        close = getattr(source, "aclose", None)
+        if close is not None:
+            # Without a shield a cancelled generator would be left to the
+            # garbage collector; with the deadline it cannot hold up the end.
+            with trio.move_on_after(CLOSE_ALLOWANCE, shield=True):
+                await close()

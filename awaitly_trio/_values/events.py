@@ -1,0 +1,189 @@
+"""Records of what happened in a run, and their one JSON form.
+
+Everything that draws, stores, streams or asserts reads these records.  ``seq``
+orders the events of a run tree; ``time`` is wall-clock seconds since 1970;
+``scope`` is the id of the scope they belong to, ``path`` its path.
+"""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any, Union, final
+
+import msgspec
+from typing_extensions import TypeAlias
+
+from awaitly_trio._values.outcomes import Outcome
+from awaitly_trio._values.scopes import ScopeKind
+
+EVENT_VERSION = 1
+
+
+class _Event(msgspec.Struct, frozen=True, tag_field="type"):
+    seq: int
+    time: float
+    run_id: str
+    scope: int
+    path: str
+
+
+@final
+class ScopeStarted(_Event, frozen=True, tag="scope_started"):
+    """A scope began; ``parent`` is the id of the enclosing scope, if there is one."""
+
+    kind: ScopeKind
+    name: str
+    parent: int | None = None
+    key: str | None = None
+    attempt: int | None = None
+    description: str | None = None
+    tags: tuple[str, ...] = ()
+    context: Any = None
+
+
+@final
+class ScopeEnded(_Event, frozen=True, tag="scope_ended"):
+    """A scope ended after ``duration`` seconds of Trio's time, with its outcome."""
+
+    kind: ScopeKind
+    name: str
+    duration: float
+    outcome: Outcome
+
+
+@final
+class Retrying(_Event, frozen=True, tag="retrying"):
+    """Attempt number ``attempt`` failed with ``error``; the next starts in ``delay`` seconds."""
+
+    attempt: int
+    delay: float
+    error: Any
+
+
+@final
+class RetriesExhausted(_Event, frozen=True, tag="retries_exhausted"):
+    """The last of ``attempts`` attempts, two or more, failed with ``error``."""
+
+    attempts: int
+    error: Any
+
+
+@final
+class StepTimedOut(_Event, frozen=True, tag="timed_out"):
+    """An allowance of ``seconds`` ran out in attempt ``attempt``, or, if ``total``, for all."""
+
+    seconds: float
+    attempt: int
+    total: bool = False
+
+
+@final
+class CacheHit(_Event, frozen=True, tag="cache_hit"):
+    """A keyed step was answered from the cache, or by a concurrent step of the same key."""
+
+    key: str
+    shared: bool = False
+
+
+@final
+class CacheMiss(_Event, frozen=True, tag="cache_miss"):
+    """A keyed step was not in the cache and runs."""
+
+    key: str
+
+
+@final
+class StepSkipped(_Event, frozen=True, tag="skipped"):
+    """A conditional step did not run."""
+
+    name: str
+    reason: str | None = None
+
+
+@final
+class Decided(_Event, frozen=True, tag="decided"):
+    """A branch was chosen among ``options``."""
+
+    name: str
+    chosen: str
+    options: tuple[str, ...] = ()
+
+
+@final
+class Progress(_Event, frozen=True, tag="progress"):
+    """``done`` of ``total`` items have ended; ``total`` is ``None`` where it is not known."""
+
+    done: int
+    total: int | None = None
+
+
+@final
+class FellBack(_Event, frozen=True, tag="fell_back"):
+    """A step failed with ``error`` and its fallback runs."""
+
+    error: Any
+
+
+@final
+class HookRan(_Event, frozen=True, tag="hook_ran"):
+    """A hook ended after ``duration`` seconds; ``refused`` tells that it stopped the run."""
+
+    hook: str
+    duration: float
+    refused: bool = False
+
+
+@final
+class HookFailed(_Event, frozen=True, tag="hook_failed"):
+    """A hook raised ``error``."""
+
+    hook: str
+    error: Any
+
+
+Event: TypeAlias = Union[
+    ScopeStarted,
+    ScopeEnded,
+    Retrying,
+    RetriesExhausted,
+    StepTimedOut,
+    CacheHit,
+    CacheMiss,
+    StepSkipped,
+    Decided,
+    Progress,
+    FellBack,
+    HookRan,
+    HookFailed,
+]
+
+
+def event_to_wire(event: Event) -> dict[str, Any]:
+    """Return the JSON form of an event: plain data, with ``version`` and ``type``.
+
+    Values, errors and context that JSON cannot hold appear as their ``repr``;
+    exceptions as type, message and traceback.  It never fails.
+    """
+    form: dict[str, Any] = msgspec.to_builtins(event, enc_hook=_shown)
+    return {"version": EVENT_VERSION, **form}
+
+
+def _shown(value: object) -> object:
+    if isinstance(value, BaseException):
+        return {
+            "type": type(value).__qualname__,
+            "message": str(value),
+            "traceback": "".join(traceback.format_exception(type(value), value, value.__traceback__)),
+        }
+    fields = getattr(value, "__dict__", None)
+    if isinstance(fields, dict) and fields:
+        shown: dict[str, object] = {str(name): _safe(each) for name, each in fields.items()}
+        return {"type": type(value).__qualname__, **shown}
+    return repr(value)
+
+
+def _safe(value: object) -> object:
+    try:
+        return msgspec.to_builtins(value, enc_hook=repr)
+    except Exception:  # noqa: BLE001  # watching must not fail on what it shows
+        return repr(value)

@@ -1,0 +1,100 @@
+"""A scope: one stretch of work with a start, an end, a name and a place in the tree."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, final
+
+import msgspec
+from typing_extensions import TypeAlias
+
+ScopeKind: TypeAlias = Literal[
+    "workflow",
+    "step",
+    "attempt",
+    "parallel",
+    "all",
+    "race",
+    "settle",
+    "map",
+    "batch",
+    "resource",
+    "saga",
+    "compensation",
+    "sleep",
+    "approval",
+    "decision",
+    "ambient",
+]
+
+_ESCAPES = str.maketrans({"%": "%25", "/": "%2F", "#": "%23"})
+
+
+@final
+class RunInfo(msgspec.Struct, frozen=True):
+    """What identifies a run: its id, the workflow's name and the caller's context."""
+
+    run_id: str
+    workflow: str
+    context: Any = None
+
+
+@final
+class Scope(msgspec.Struct, eq=False):
+    """One stretch of work of a run.
+
+    ``id`` counts the scopes of a run tree from 1 in order of their start.
+    ``number`` counts the scopes of one name under one parent, from 1.
+    ``started`` is Trio's time in seconds; ``ended`` likewise, ``None`` until then.
+    ``attempt`` is the number of the attempt, in attempt scopes only.
+    ``dependency``, ``arguments`` and ``keywords`` are what a step calls.
+    ``owner`` is the engine's state of the run; observers leave it alone.
+    """
+
+    id: int
+    kind: ScopeKind
+    name: str
+    run: RunInfo
+    parent: Scope | None
+    number: int
+    started: float
+    key: str | None = None
+    attempt: int | None = None
+    description: str | None = None
+    tags: tuple[str, ...] = ()
+    dependency: Any = None
+    arguments: tuple[Any, ...] = ()
+    keywords: dict[str, Any] | None = None
+    ended: float | None = None
+    owner: Any = None
+    names: dict[str, int] | None = None
+
+    def occurrence(self, name: str) -> int:
+        """Count one more child of a name, and return its number."""
+        if self.names is None:
+            self.names = {}
+        number = self.names[name] = self.names.get(name, 0) + 1
+        return number
+
+    @property
+    def segment(self) -> str:
+        """The scope's own part of the path: its name, and ``#2`` from the second on.
+
+        The characters that separate are escaped in names as in URLs, so no two
+        scopes of a run share a path.
+        """
+        name = self.name.translate(_ESCAPES)
+        return name if self.number == 1 else f"{name}#{self.number}"
+
+    @property
+    def path(self) -> str:
+        """The segments from the outermost workflow to this scope, joined by ``/``."""
+        parts: list[str] = []
+        scope: Scope | None = self
+        while scope is not None and scope.kind != "ambient":
+            parts.append(scope.segment)
+            scope = scope.parent
+        return "/".join(reversed(parts))
+
+    def __repr__(self) -> str:
+        state = "running" if self.ended is None else "ended"
+        return f"<Scope {self.kind} {self.path!r} {state}>"
