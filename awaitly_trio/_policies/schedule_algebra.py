@@ -245,7 +245,7 @@ class Union(Plan, frozen=True):
             if a is None or b is None:
                 return _alone(a, b)
             delay, output = min(a.settle(), b.settle()), (a.output, b.output)
-            low, high = min(a.low, b.low), min(a.high, b.high)
+            low, high = min(_least(a), _least(b)), min(a.high, b.high)
             # The longer limit: past the shorter one, the other child goes on alone.
             return Move(delay, output, low, high, max(a.latest, b.latest))
 
@@ -270,7 +270,7 @@ class Intersect(Plan, frozen=True):
             if a is None or b is None:
                 return None
             delay, output = max(a.settle(), b.settle()), (a.output, b.output)
-            low, high = max(a.low, b.low), max(a.high, b.high)
+            low, high = max(_least(a), _least(b)), max(a.high, b.high)
             latest = min(a.latest, b.latest)
             if delay > latest:
                 return None
@@ -284,6 +284,11 @@ class Intersect(Plan, frozen=True):
 
 def _word(wanted: bool) -> str:  # noqa: FBT001
     return "while" if wanted else "until"
+
+
+def _least(move: Move) -> float:
+    """Return the floor of one side, where its own cap has lowered it."""
+    return min(move.low, move.high, move.latest)
 
 
 def _alone(a: Move | None, b: Move | None) -> Move | None:
