@@ -13,3 +13,23 @@ from awaitly_trio._values.errors import (
     UnwrapError,
 )
 from awaitly_trio._values.result import Err, Ok, Result, is_err, is_ok
+
+__all__ = [
+    "AwaitlyError",
+    "Err",
+    "Group",
+    "Handle",
+    "Observer",
+    "Ok",
+    "Result",
+    "Step",
+    "TimedOut",
+    "UnexpectedError",
+    "UnwrapError",
+    "Workflow",
+    "is_err",
+    "is_ok",
+    "observing",
+    "run",
+    "workflow",
+]

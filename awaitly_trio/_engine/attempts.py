@@ -22,6 +22,7 @@ from awaitly_trio._values.result import Err, Ok
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from awaitly_trio._engine.options import StepOptions
     from awaitly_trio._engine.pipeline import Call
     from awaitly_trio._policies.retry import Retry
     from awaitly_trio._values.outcomes import Outcome
@@ -123,10 +124,16 @@ async def _limited(call: Call, invoke: Invoke, attempt: int) -> Result[Any, Any]
 
 
 def _timed_out(call: Call, seconds: float, *, attempt: int, total: bool) -> Result[Any, Any]:
-    """Say that an allowance ran out, in the form that the options ask for."""
     _tell(call, StepTimedOut, seconds=seconds, attempt=attempt, total=total)
-    record = TimedOut(call.label, seconds, total)
-    wanted = call.options.on_timeout
+    return expired(call.options, call.label, seconds, total=total)
+
+
+def expired(
+    options: StepOptions, name: str, seconds: float, *, total: bool
+) -> Result[Any, Any]:
+    """Say that an allowance ran out, in the form that the options ask for."""
+    record = TimedOut(name, seconds, total)
+    wanted = options.on_timeout
     if wanted is MISSING:
         return Err(record)
     return Ok(None) if wanted is None else Err(wanted, record)

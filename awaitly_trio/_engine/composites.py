@@ -5,11 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import trio
 
-from awaitly_trio._engine.cancellation import outcome_of_exception
-from awaitly_trio._engine.pipeline import Call, perform
+from awaitly_trio._engine.pipeline import Call, perform, read_cancelled
 from awaitly_trio._engine.watch import current_scope
 from awaitly_trio._tasks.batch import run_batches
 from awaitly_trio._tasks.crew import Crew
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
     from awaitly_trio._engine.run import Run
     from awaitly_trio._tasks.batch import BatchProgress
     from awaitly_trio._values.duration import Duration
-    from awaitly_trio._values.outcomes import Outcome
     from awaitly_trio._values.result import Result
 
     Branch = Callable[..., Awaitable[Result[Any, Any]]]
@@ -139,9 +136,10 @@ def _calls(
         return branches
     calls = [Call(run, branch) for branch in branches]
     for index, call in enumerate(calls):
-        call.reads = partial(_read, crew, calls)
+        call.reads = partial(read_cancelled, crew, calls)
         if names is not None:
             call.name = names[index]
+        call.reserve_number()
     return [partial(perform, call) for call in calls]
 
 
@@ -155,21 +153,11 @@ def _each(run: Run, fn: Branch, crew: Callable[[], Crew]) -> Branch:
     async def work(item: Any) -> Result[Any, Any]:
         calls = started.setdefault(crew(), [])
         call = Call(run, fn, (item,))
-        call.reads = partial(_read, crew(), calls)
+        call.reads = partial(read_cancelled, crew(), calls)
         calls.append(call)
         return await perform(call)
 
     return work
-
-
-def _read(crew: Crew, calls: list[Call], exception: BaseException) -> Outcome:
-    """Read the end of a branch; where its own crew cancelled it, say why and through whom."""
-    outcome = outcome_of_exception(exception)
-    if outcome.status != "cancelled" or not crew.caused(exception) or crew.why is None:
-        return outcome
-    causer = None if crew.by is None else calls[crew.by]
-    path = None if causer is None or causer.scope is None else causer.scope.path
-    return msgspec.structs.replace(outcome, why=crew.why, by=path)
 
 
 def _progress(run: Run, total: int | None) -> Callable[[int], object] | None:

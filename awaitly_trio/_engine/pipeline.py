@@ -25,6 +25,7 @@ from awaitly_trio._values.result import Err, Ok
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from awaitly_trio._tasks.crew import Crew
     from awaitly_trio._values.outcomes import Outcome
     from awaitly_trio._values.result import Result
     from awaitly_trio._values.scopes import Scope, ScopeKind
@@ -52,12 +53,19 @@ class Call(msgspec.Struct, eq=False):
     parent: Scope | None = None
     reads: Callable[[BaseException], Outcome] | None = None
     cached: bool = False
+    number: int = 0
     wrap: Callable[[Any], Callable[..., Any]] | None = None
 
     @property
     def label(self) -> str:
         """The name of the step: the one given, else that of its function."""
         return self.options.name or self.name or name_of(self.fn)
+
+    def reserve_number(self) -> None:
+        """Count this call among its siblings now, in program order, not when its task runs."""
+        parent = self.parent or current_scope.get()
+        if self.run.watch is not None and parent is not None:
+            self.number = parent.occurrence(self.label)
 
 
 async def perform(call: Call) -> Result[Any, Any]:
@@ -93,7 +101,7 @@ async def _in_scope(call: Call) -> Result[Any, Any]:
     if watch is None:
         return await _answer(call)
     scope = call.scope = run.open_scope(
-        call.kind, call.label, call.parent or current_scope.get(), call.options
+        call.kind, call.label, call.parent or current_scope.get(), call.options, call.number
     )
     scope.dependency, scope.arguments, scope.keywords = call.fn, call.args, call.kwargs
     watch.start(scope)
@@ -165,6 +173,17 @@ def check_declared(run: Run, fn: Any) -> None:
         fn = fn.func
     if id(fn) not in run.declared:
         raise UndeclaredDependencyError(run.name, name_of(fn))
+
+
+def read_cancelled(crew: Crew, calls: list[Call], exception: BaseException) -> Outcome:
+    """Read the end of a branch; where its own crew cancelled it, say why and through whom."""
+    outcome = outcome_of_exception(exception)
+    if outcome.status != "cancelled" or not crew.caused(exception) or crew.why is None:
+        return outcome
+    causer = None if crew.by is None else calls[crew.by].scope
+    return msgspec.structs.replace(
+        outcome, why=crew.why, by=None if causer is None else causer.path
+    )
 
 
 async def checkpoint() -> None:

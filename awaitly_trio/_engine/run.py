@@ -99,17 +99,24 @@ class Run(msgspec.Struct, eq=False):
         return self.watch is not None
 
     def open_scope(
-        self, kind: ScopeKind, name: str, parent: Scope | None, options: StepOptions | None = None
+        self,
+        kind: ScopeKind,
+        name: str,
+        parent: Scope | None,
+        options: StepOptions | None = None,
+        number: int = 0,
     ) -> Scope:
-        """Make a scope of this run; the caller starts and ends it."""
+        """Make a scope of this run; the caller starts and ends it.
+
+        ``number`` is the one that was reserved among its siblings; 0 counts now.
+        """
         watch = self.watch
         if watch is None or self.scope is None:
             msg = f"run {self.name!r} has no scopes: nobody watches it"
             raise RuntimeError(msg)
         above = self.scope if parent is None or parent.kind == "ambient" else parent
-        scope = Scope(
-            watch.next_id(), kind, name, self.scope.run, above, above.occurrence(name), watch.now()
-        )
+        number = number or above.occurrence(name)
+        scope = Scope(watch.next_id(), kind, name, self.scope.run, above, number, watch.now())
         scope.owner = self
         if options is not None:
             scope.key = options.key
