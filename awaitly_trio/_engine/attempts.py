@@ -82,11 +82,11 @@ async def retry_from(
         )
         if tick is None:
             if attempt > 1:
-                _tell(call, RetriesExhausted, attempts=attempt, error=result.error)
+                call.tell(RetriesExhausted, attempts=attempt, error=result.error)
             if defect is not None:
                 raise defect
             return result
-        _tell(call, Retrying, attempt=attempt, delay=tick.delay, error=result.error)
+        call.tell(Retrying, attempt=attempt, delay=tick.delay, error=result.error)
         await trio.sleep(tick.delay)
         result = None
         attempt += 1
@@ -124,13 +124,11 @@ async def _limited(call: Call, invoke: Invoke, attempt: int) -> Result[Any, Any]
 
 
 def _timed_out(call: Call, seconds: float, *, attempt: int, total: bool) -> Result[Any, Any]:
-    _tell(call, StepTimedOut, seconds=seconds, attempt=attempt, total=total)
+    call.tell(StepTimedOut, seconds=seconds, attempt=attempt, total=total)
     return expired(call.options, call.label, seconds, total=total)
 
 
-def expired(
-    options: StepOptions, name: str, seconds: float, *, total: bool
-) -> Result[Any, Any]:
+def expired(options: StepOptions, name: str, seconds: float, *, total: bool) -> Result[Any, Any]:
     """Say that an allowance ran out, in the form that the options ask for."""
     record = TimedOut(name, seconds, total)
     wanted = options.on_timeout
@@ -141,16 +139,10 @@ def expired(
 
 async def _fall_back(call: Call, failed: Err[Any]) -> Result[Any, Any]:
     """Ask the fallback for another result; its own exceptions are defects."""
-    _tell(call, FellBack, error=failed.error)
+    call.tell(FellBack, error=failed.error)
     result = call.options.fallback(failed.error)
     if hasattr(result, "__await__"):
         result = await result
     if type(result) is not Ok and type(result) is not Err:
         refuse_result(result)
-    return result  # type: ignore[no-any-return]
-
-
-def _tell(call: Call, record: Callable[..., Any], **fields: Any) -> None:
-    watch = call.run.watch
-    if watch is not None and call.scope is not None:
-        watch.emit(record, call.scope, **fields)
+    return result

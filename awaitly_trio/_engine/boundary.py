@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from awaitly_trio._engine.cancellation import notes_of, outcome_of_exception, outcome_of_result
 from awaitly_trio._engine.hooks import refused_by
-from awaitly_trio._engine.run import Run
 from awaitly_trio._engine.watch import current_scope
 from awaitly_trio._values.errors import RunRefusedError, UnexpectedError
 from awaitly_trio._values.exits import BaseExceptionGroup, Exit, part_of
@@ -20,6 +19,7 @@ from awaitly_trio._values.result import Err, Ok
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from awaitly_trio._engine.run import Run
     from awaitly_trio._values.result import Result
 
 
@@ -43,9 +43,9 @@ async def conclude(
     except Exit as exc:
         if exc.run is not run:
             leaving = exc
-    except Exception as exc:  # noqa: BLE001  # the boundary is where defects become values
+    except Exception as exc:  # the boundary is where defects become values
         result = defect(run, exc)
-    except BaseException as exc:  # noqa: BLE001  # raised again below, when all is undone
+    except BaseException as exc:  # raised again below, when all is undone
         result, leaving = _sorted(run, exc)
     try:
         if run.left is not None and (result is None or type(result) is Ok):
@@ -87,7 +87,7 @@ def defect(run: Run, exc: Exception) -> Err[Any]:
         return Err(UnexpectedError(exc), exc)
     try:
         return Err(mapper(exc), exc)
-    except Exception as failed:  # noqa: BLE001  # a mapper that raises is a defect too
+    except Exception as failed:  # a mapper that raises is a defect too
         return Err(UnexpectedError(failed), exc)
 
 
@@ -138,7 +138,7 @@ async def _refusal(run: Run) -> Err[Any] | None:
         return None
     try:
         hook = await refused_by(run, run.scope)
-    except Exception as exc:  # noqa: BLE001  # what a hook raises is a defect of the run
+    except Exception as exc:  # what a hook raises is a defect of the run
         return defect(run, exc)
     return None if hook is None else defect(run, RunRefusedError(run.name, hook))
 
@@ -151,7 +151,10 @@ def _outcome(run: Run, result: Result[Any, Any]) -> Outcome:
     outcome = outcome_of_result(result)
     if run.left is not None and notes_of(run.left):
         return Outcome(
-            outcome.status, error=outcome.error, cause=outcome.cause, why=outcome.why,
+            outcome.status,
+            error=outcome.error,
+            cause=outcome.cause,
+            why=outcome.why,
             notes=notes_of(run.left),
         )
     return outcome

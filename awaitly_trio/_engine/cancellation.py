@@ -36,7 +36,13 @@ def outcome_of_exception(
     """
     if isinstance(exception, Exit):
         failed = outcome_of_result(exception.result)
-        return Outcome(failed.status, error=failed.error, cause=failed.cause, why=failed.why, notes=notes_of(exception))
+        return Outcome(
+            failed.status,
+            error=failed.error,
+            cause=failed.cause,
+            why=failed.why,
+            notes=notes_of(exception),
+        )
     if isinstance(exception, Exception):
         return Outcome("defect", cause=exception, notes=notes_of(exception))
     ends = leaves([exception])

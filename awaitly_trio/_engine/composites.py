@@ -86,7 +86,7 @@ async def map_of(
     return await map_each(work, items, limit=limit, on_done=_progress(run, total), crew=crew)
 
 
-async def batch_of(
+async def batch_of(  # noqa: PLR0917  # handed on by the pipeline, which knows positions only
     run: Run,
     fn: Branch,
     items: Sequence[Any],

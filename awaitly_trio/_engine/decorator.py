@@ -5,16 +5,15 @@ Overloads by number rather than ``*deps``: of those, mypy joins the errors to ``
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, final, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Protocol, final, overload
 
-from typing_extensions import Concatenate, ParamSpec, TypeVar
+from typing_extensions import ParamSpec, TypeVar
 
 from awaitly_trio._engine.workflow import Workflow
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-
-    from typing_extensions import TypeAlias
+    from typing import TypeAlias
 
     from awaitly_trio._engine.step import Step
     from awaitly_trio._values.errors import UnexpectedError
@@ -25,7 +24,7 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 E = TypeVar("E")
 E_co = TypeVar("E_co", covariant=True)
-O = TypeVar("O")  # noqa: E741
+Owner = TypeVar("Owner")
 E1 = TypeVar("E1")
 E2 = TypeVar("E2")
 E3 = TypeVar("E3")
@@ -38,13 +37,17 @@ E8 = TypeVar("E8")
 if TYPE_CHECKING:
     Dep: TypeAlias = Callable[..., Awaitable[Ok[Any] | Err[E]]]
 
-    class MethodWorkflow(Protocol[O, P, T_co, E_co]):
+    class MethodWorkflow(Protocol[Owner, P, T_co, E_co]):
         """A workflow defined in a class: bound when reached through an instance."""
 
         @overload
-        def __get__(self, instance: None, owner: type[O], /) -> MethodWorkflow[O, P, T_co, E_co]: ...
+        def __get__(
+            self, instance: None, owner: type[Owner], /
+        ) -> MethodWorkflow[Owner, P, T_co, E_co]: ...
         @overload
-        def __get__(self, instance: O, owner: type[O] | None = ..., /) -> Workflow[P, T_co, E_co]: ...
+        def __get__(
+            self, instance: Owner, owner: type[Owner] | None = ..., /
+        ) -> Workflow[P, T_co, E_co]: ...
 
     class Maker(Protocol[E]):
         """Makes a workflow of a body that meets no other errors than these."""
@@ -65,9 +68,9 @@ class WorkflowDecorator:
         self, body: Callable[Concatenate[Step[E], P], Awaitable[T]], /
     ) -> Workflow[P, T, E]: ...
     @overload
-    def __call__(  # type: ignore[overload-overlap]
-        self, body: Callable[Concatenate[O, Step[E], P], Awaitable[T]], /
-    ) -> MethodWorkflow[O, P, T, E]: ...
+    def __call__(
+        self, body: Callable[Concatenate[Owner, Step[E], P], Awaitable[T]], /
+    ) -> MethodWorkflow[Owner, P, T, E]: ...
     def __call__(self, body: Callable[..., Awaitable[Any]], /) -> Any:
         """Make a workflow of an async function, or method, whose first parameter is the step."""
         made: Workflow[Any, Any, Any] = Workflow(body)

@@ -34,7 +34,10 @@ async def refused_by(run: Run, scope: Scope) -> str | None:
       Exception: Whatever a hook raised.
     """
     settings = run.settings
-    for name, hook in (("should_run", settings.should_run), ("before_start", settings.before_start)):
+    for name, hook in (
+        ("should_run", settings.should_run),
+        ("before_start", settings.before_start),
+    ):
         if hook is not None and await _call(run, scope, name, hook, scope.run) is False:
             return name
     return None
@@ -54,7 +57,7 @@ async def report_step(run: Run, scope: Scope, outcome: Outcome) -> None:
         return
     try:
         await _call(run, scope, "after_step", hook, scope, outcome)
-    except Exception:  # noqa: BLE001  # law 6: reporting never changes an outcome
+    except Exception:  # law 6: reporting never changes an outcome
         logger.exception("hook after_step raised for %r; the step keeps its outcome", scope.path)
 
 

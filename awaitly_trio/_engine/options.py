@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any, final
 
 import msgspec
 
-from awaitly_trio._policies.retry import as_retry
+from awaitly_trio._policies.retry import Retry, as_retry
 from awaitly_trio._values.duration import seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from awaitly_trio._policies.retry import Retry
 
 MISSING: Any = object()
 """Stands for "not given" wherever ``None`` is a value of its own."""

@@ -55,6 +55,11 @@ class Handle(Generic[T_co]):
         self.result: Ok[T_co] | None = None
 
     @property
+    def name(self) -> str:
+        """The name of the branch's function."""
+        return name_of(self._fn)
+
+    @property
     def is_done(self) -> bool:
         """Whether the branch has succeeded."""
         return self.result is not None
@@ -67,13 +72,13 @@ class Handle(Generic[T_co]):
           RuntimeError: The branch has not succeeded, or not yet: read it after the block.
         """
         if self.result is None:
-            msg = f"branch {name_of(self._fn)!r} has no value yet: read it after the block"
+            msg = f"branch {self.name!r} has no value yet: read it after the block"
             raise RuntimeError(msg)
         return self.result.value
 
     def __repr__(self) -> str:
         state = "no value yet" if self.result is None else f"value={self.result.value!r}"
-        return f"<Handle of {name_of(self._fn)!r}, {state}>"
+        return f"<Handle of {self.name!r}, {state}>"
 
 
 class BranchStarter(Generic[E_contra]):
@@ -139,9 +144,7 @@ class BranchStarter(Generic[E_contra]):
     ) -> S: ...
     def options(self, **changes: Any) -> Any:
         """Return a starter of branches with options; those of ``step.options`` apply."""
-        configured: BranchStarter[Any] = BranchStarter(
-            self._block, changed(self._options, changes)
-        )
+        configured: BranchStarter[Any] = BranchStarter(self._block, changed(self._options, changes))
         return configured
 
 
@@ -182,7 +185,17 @@ class Group(BranchStarter[E_contra], Generic[E_contra]):
 class Block:
     """The work of a parallel block: its scope, its allowance, its crew, from outside in."""
 
-    __slots__ = ("_calls", "_crew", "_limit", "_name", "_open", "_options", "_run", "_scope", "_token")
+    __slots__ = (
+        "_calls",
+        "_crew",
+        "_limit",
+        "_name",
+        "_open",
+        "_options",
+        "_run",
+        "_scope",
+        "_token",
+    )
 
     def __init__(self, run: Run, name: str, options: StepOptions) -> None:
         self._run = run
@@ -245,12 +258,12 @@ class Block:
         try:
             if exc is None and not self._crew.nursery.child_tasks:
                 await checkpoint()
-        except BaseException as cancelled:  # noqa: BLE001  # handed to the nursery, then raised
+        except BaseException as cancelled:  # handed to the nursery, then raised
             failure = cancelled
         try:
             if await self._crew.__aexit__(_kind(failure), failure, None):
                 failure = None
-        except BaseException as arrived:  # noqa: BLE001  # returned, and raised by the block
+        except BaseException as arrived:  # returned, and raised by the block
             failure = arrived
         self._open = False
         if self._limit is not None:
@@ -267,7 +280,7 @@ class Block:
         try:
             if limit.__exit__(_kind(failure), failure, None):
                 failure = None
-        except BaseException as arrived:  # noqa: BLE001  # returned, and raised by the block
+        except BaseException as arrived:  # returned, and raised by the block
             failure = arrived
         if failure is None and limit.cancelled_caught:
             seconds = self._options.timeout or 0.0
@@ -292,7 +305,8 @@ class Block:
             failure: BaseException = self._run.exit(result)
         except HELD as exc:
             failure = exc
-        self._crew.fail(failure, handle.index, f"a sibling failed in block {self._name!r}: {failure}")
+        reason = f"branch {handle.name!r} of block {self._name!r} failed"
+        self._crew.fail(failure, handle.index, reason)
 
 
 def _kind(exc: BaseException | None) -> type[BaseException] | None:

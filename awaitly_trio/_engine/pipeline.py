@@ -6,6 +6,7 @@ limit all attempts, retry, limit one attempt, call, classify.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, final
 
@@ -20,15 +21,13 @@ from awaitly_trio._engine.run import Run
 from awaitly_trio._engine.watch import current_scope
 from awaitly_trio._values.errors import UndeclaredDependencyError
 from awaitly_trio._values.exits import refuse_result
+from awaitly_trio._values.outcomes import Outcome
 from awaitly_trio._values.result import Err, Ok
+from awaitly_trio._values.scopes import Scope, ScopeKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from awaitly_trio._tasks.crew import Crew
-    from awaitly_trio._values.outcomes import Outcome
     from awaitly_trio._values.result import Result
-    from awaitly_trio._values.scopes import Scope, ScopeKind
 
 
 @final
@@ -66,6 +65,11 @@ class Call(msgspec.Struct, eq=False):
         parent = self.parent or current_scope.get()
         if self.run.watch is not None and parent is not None:
             self.number = parent.occurrence(self.label)
+
+    def tell(self, record: Callable[..., Any], **fields: Any) -> None:
+        """Tell observers of something that happened in this call's scope, if it has one."""
+        if self.run.watch is not None and self.scope is not None:
+            self.run.watch.emit(record, self.scope, **fields)
 
 
 async def perform(call: Call) -> Result[Any, Any]:
@@ -139,7 +143,7 @@ async def invoke(call: Call) -> Result[Any, Any]:
     result = await call.fn(*call.args, **call.kwargs)
     if type(result) is not Ok and type(result) is not Err:
         refuse_result(result)
-    return result  # type: ignore[no-any-return]
+    return result
 
 
 def name_of(fn: Any) -> str:

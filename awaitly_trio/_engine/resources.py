@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, final
+from typing import TYPE_CHECKING, Generic, final
 
 from typing_extensions import ParamSpec, TypeVar
 
@@ -54,7 +54,8 @@ class Resources(Generic[E_contra]):
         """Acquire a resource as a step; ``release`` is called with it when the block ends."""
         result = await perform(Call(self._run, fn, args, kwargs))
         if type(result) is Ok:
-            return self._held.hold(result.value, release)
+            value: T = self._held.hold(result.value, release)
+            return value
         raise self._run.exit(result)
 
     async def __aenter__(self) -> Resources[E_contra]:

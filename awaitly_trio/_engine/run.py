@@ -6,23 +6,21 @@ little more than the calls they make.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn, final
 
 import msgspec
 import trio
 
+from awaitly_trio._engine.step_cache import StepCache
+from awaitly_trio._engine.watch import Watch
 from awaitly_trio._tasks.sources import chance
 from awaitly_trio._values.errors import RunClosedError
-from awaitly_trio._values.exits import exit_with
+from awaitly_trio._values.exits import Exit, exit_with
 from awaitly_trio._values.scopes import RunInfo, Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from awaitly_trio._engine.options import StepOptions
-    from awaitly_trio._engine.step_cache import StepCache
-    from awaitly_trio._engine.watch import Watch
-    from awaitly_trio._values.exits import Exit
     from awaitly_trio._values.scopes import ScopeKind
 
 
@@ -136,5 +134,5 @@ def run_info(name: str, settings: RunSettings) -> RunInfo:
 
 
 def time_left() -> float:
-    """Return the seconds until the current task's deadline: zero or more, ``math.inf`` for never."""
+    """Return the seconds until the current deadline: zero or more, ``math.inf`` for none."""
     return max(0.0, trio.current_effective_deadline() - trio.current_time())

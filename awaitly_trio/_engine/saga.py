@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from awaitly_trio._engine.pipeline import Call, perform
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from awaitly_trio._engine.pipeline import Call
     from awaitly_trio._values.result import Result
 
 

@@ -23,7 +23,6 @@ from awaitly_trio._engine.saga import SagaBlock, compensated
 from awaitly_trio._engine.step_concurrent import ConcurrentStep
 from awaitly_trio._engine.step_conditional import ConditionalStep
 from awaitly_trio._values.duration import seconds
-from awaitly_trio._values.errors import TimedOut, UnexpectedError
 from awaitly_trio._values.result import Err, Ok
 
 if TYPE_CHECKING:
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from awaitly_trio._policies.retry import Retry
     from awaitly_trio._policies.schedule import Schedule
     from awaitly_trio._values.duration import Duration
+    from awaitly_trio._values.errors import TimedOut, UnexpectedError
     from awaitly_trio._values.result import Result
 
 P = ParamSpec("P")
@@ -160,7 +160,7 @@ class Step(ConcurrentStep[E_contra], ConditionalStep[E_contra], Generic[E_contra
         description: str = ...,
         tags: Sequence[str] = ...,
     ) -> S: ...
-    def options(self, **changes: Any) -> Any:
+    def options(self, **changes: Any) -> Any:  # noqa: D417  # the overloads name them
         """Return a copy of this step with options; those of the copy add to its own.
 
         Args:
@@ -191,7 +191,8 @@ class Step(ConcurrentStep[E_contra], ConditionalStep[E_contra], Generic[E_contra
         self._check_plain("unwrap")
         self._run.check_open()
         await checkpoint()
-        return self._value_of(result)  # type: ignore[no-any-return]
+        value: T = self._value_of(result)
+        return value
 
     def fail(self, error: E_contra) -> Never:
         """End the workflow with a planned failure.
@@ -245,7 +246,9 @@ class Step(ConcurrentStep[E_contra], ConditionalStep[E_contra], Generic[E_contra
         catch: type[X] | tuple[type[X], ...],
         error: E_contra,
     ) -> T: ...
-    async def catch(self, fn: Any, /, *args: Any, catch: Any, error: Any) -> Any:
+    async def catch(  # type: ignore[misc]  # mypy does not match overloads by TypeVarTuple
+        self, fn: Any, /, *args: Any, catch: Any, error: Any
+    ) -> Any:
         """Call code that raises, as a step, and turn chosen exceptions into a planned error.
 
         Args:
@@ -299,7 +302,8 @@ class Step(ConcurrentStep[E_contra], ConditionalStep[E_contra], Generic[E_contra
         ``compensate`` is called with the step's value; it may be async.
         """
         call = Call(self._run, fn, args, kwargs, self._options)
-        return self._value_of(await compensated(call, compensate))
+        value: T = self._value_of(await compensated(call, compensate))
+        return value
 
     def saga(self, name: str) -> SagaBlock:
         """Open a block whose compensations run when it fails, and join the outer saga if not."""

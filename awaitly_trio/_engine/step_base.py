@@ -34,7 +34,7 @@ class StepBase:
     def _value_of(self, result: object) -> Any:
         if type(result) is Ok:
             return result.value
-        self._leave(result)
+        raise self._run.exit(result)
 
     def _leave(self, result: object) -> NoReturn:
         raise self._run.exit(result)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Generic, overload
 
 from typing_extensions import TypeVar
@@ -13,7 +14,7 @@ from awaitly_trio._tasks.mapping import map_each
 from awaitly_trio._values.result import Ok
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Sequence
     from typing import Literal
 
     from awaitly_trio._tasks.batch import BatchProgress
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 E = TypeVar("E")
-I = TypeVar("I")  # noqa: E741
+Item = TypeVar("Item")
 K = TypeVar("K")
 E_contra = TypeVar("E_contra", contravariant=True)
 T1 = TypeVar("T1")
@@ -101,12 +102,12 @@ class ConcurrentStep(StepBase, Generic[E_contra]):
         The first failure cancels the others and ends the workflow when they
         have ended.  Given a mapping, the values come under its keys.
         """
-        if len(branches) == 1 and composites.is_mapping(branches[0]):
+        if len(branches) == 1 and isinstance(branches[0], Mapping):
             named = dict(branches[0])
             values = await self._compose(
                 "all", "all", composites.all_of, list(named.values()), list(map(str, named))
             )
-            return dict(zip(named, values))
+            return dict(zip(named, values, strict=True))
         return tuple(await self._compose("all", "all", composites.all_of, list(branches), None))
 
     async def race(
@@ -146,8 +147,8 @@ class ConcurrentStep(StepBase, Generic[E_contra]):
 
     async def map(
         self,
-        fn: Callable[[I], Awaitable[Ok[T] | Err[E_contra | UnexpectedError]]],
-        items: Iterable[I] | AsyncIterable[I],
+        fn: Callable[[Item], Awaitable[Ok[T] | Err[E_contra | UnexpectedError]]],
+        items: Iterable[Item] | AsyncIterable[Item],
         *,
         limit: float,
     ) -> list[T]:
@@ -171,8 +172,8 @@ class ConcurrentStep(StepBase, Generic[E_contra]):
 
     async def batch(
         self,
-        fn: Callable[[I], Awaitable[Ok[T] | Err[E_contra | UnexpectedError]]],
-        items: Sequence[I],
+        fn: Callable[[Item], Awaitable[Ok[T] | Err[E_contra | UnexpectedError]]],
+        items: Sequence[Item],
         *,
         size: int,
         limit: float,
@@ -194,6 +195,15 @@ class ConcurrentStep(StepBase, Generic[E_contra]):
         A failure carries a ``BatchPosition`` as its cause.
         """
         values: list[T] = await self._compose(
-            "batch", "batch", composites.batch_of, fn, items, size, limit, delay, after_batch, on_progress
+            "batch",
+            "batch",
+            composites.batch_of,
+            fn,
+            items,
+            size,
+            limit,
+            delay,
+            after_batch,
+            on_progress,
         )
         return values

@@ -38,7 +38,8 @@ class ConditionalStep(StepBase, Generic[E_contra]):
     ) -> T | None:
         """Run a step if ``condition`` is true; otherwise tell observers and return ``None``."""
         if condition:
-            return await self._run_one(fn, args, kwargs)
+            value: T = await self._run_one(fn, args, kwargs)
+            return value
         return await conditional.skipped(self._run, self._options, fn, None)
 
     async def when_or(
@@ -52,7 +53,8 @@ class ConditionalStep(StepBase, Generic[E_contra]):
     ) -> T | D:
         """Run a step if ``condition`` is true; otherwise tell observers and return ``default``."""
         if condition:
-            return await self._run_one(fn, args, kwargs)
+            value: T = await self._run_one(fn, args, kwargs)
+            return value
         return await conditional.skipped(self._run, self._options, fn, default)
 
     async def unless(
@@ -99,7 +101,9 @@ class ConditionalStep(StepBase, Generic[E_contra]):
         """
         arm, label = conditional.choose(name, chosen, arms, default)
         options = [str(key) for key in arms]
-        value: T = await self._compose("decision", name, conditional.decide, name, label, options, arm)
+        value: T = await self._compose(
+            "decision", name, conditional.decide, name, label, options, arm
+        )
         return value
 
     async def _run_one(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

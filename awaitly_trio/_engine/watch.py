@@ -16,13 +16,13 @@ import trio
 
 from awaitly_trio._tasks.clocks import wall_clock
 from awaitly_trio._values.events import ScopeEnded, ScopeStarted
-from awaitly_trio._values.scopes import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from awaitly_trio._values.events import Event
     from awaitly_trio._values.outcomes import Outcome
+    from awaitly_trio._values.scopes import Scope
 
 logger = logging.getLogger("awaitly_trio")
 
@@ -49,16 +49,28 @@ class Observer(Protocol):
 class Watch:
     """The observers of a tree of runs, with their counters."""
 
-    __slots__ = ("_ends", "_events", "_ids", "_now", "_sequence", "_starts", "_wall", "failures", "observers")
+    __slots__ = (
+        "_ends",
+        "_events",
+        "_now",
+        "_starts",
+        "_wall",
+        "failures",
+        "ids",
+        "observers",
+        "sequence",
+    )
 
     def __init__(self, observers: Iterable[object], parent: Watch | None = None) -> None:
         added = tuple(observers)
-        self.observers: tuple[object, ...] = added if parent is None else (*parent.observers, *added)
+        self.observers: tuple[object, ...] = (
+            added if parent is None else (*parent.observers, *added)
+        )
         self._starts = _methods(self.observers, "on_start")
         self._ends = _methods(self.observers, "on_end")
         self._events = _methods(self.observers, "on_event")
-        self._ids = count(1) if parent is None else parent._ids
-        self._sequence = count(1) if parent is None else parent._sequence
+        self.ids: Iterator[int] = count(1) if parent is None else parent.ids
+        self.sequence: Iterator[int] = count(1) if parent is None else parent.sequence
         self._now = trio.lowlevel.current_clock().current_time
         self._wall = wall_clock()
         self.failures = 0
@@ -75,15 +87,15 @@ class Watch:
 
     def next_id(self) -> int:
         """Return the id of the next scope."""
-        return next(self._ids)
+        return next(self.ids)
 
     def start(self, scope: Scope) -> None:
         """Tell that a scope began."""
         for tell in self._starts:
             try:
                 tell(scope)
-            except Exception:  # noqa: BLE001  # law 6: an observer never changes a run
-                self._failed(tell)
+            except Exception as exc:  # law 6: an observer never changes a run
+                self._failed(tell, exc)
         if self._events:
             parent = scope.parent
             self.emit(
@@ -105,8 +117,8 @@ class Watch:
         for tell in self._ends:
             try:
                 tell(scope, outcome)
-            except Exception:  # noqa: BLE001  # law 6: an observer never changes a run
-                self._failed(tell)
+            except Exception as exc:  # law 6: an observer never changes a run
+                self._failed(tell, exc)
         if self._events:
             self.emit(
                 ScopeEnded,
@@ -122,7 +134,7 @@ class Watch:
         if not self._events:
             return
         event = record(
-            seq=next(self._sequence),
+            seq=next(self.sequence),
             time=self._wall(),
             run_id=scope.run.run_id,
             scope=scope.id,
@@ -132,12 +144,12 @@ class Watch:
         for tell in self._events:
             try:
                 tell(event)
-            except Exception:  # noqa: BLE001  # law 6: an observer never changes a run
-                self._failed(tell)
+            except Exception as exc:  # law 6: an observer never changes a run
+                self._failed(tell, exc)
 
-    def _failed(self, tell: Callable[..., object]) -> None:
+    def _failed(self, tell: Callable[..., object], exc: Exception) -> None:
         self.failures += 1
-        logger.exception("observer %r raised; the run goes on without it", tell)
+        logger.error("observer %r raised; the run goes on without it", tell, exc_info=exc)
 
 
 def _methods(observers: Iterable[object], name: str) -> tuple[Callable[..., object], ...]:
@@ -145,7 +157,9 @@ def _methods(observers: Iterable[object], name: str) -> tuple[Callable[..., obje
     found = [getattr(observer, name, None) for observer in observers]
     for method in found:
         if method is not None and _is_async(method):
-            msg = f"{method!r} is async, but observers are called synchronously: make it a plain def"
+            msg = (
+                f"{method!r} is async, but observers are called synchronously: make it a plain def"
+            )
             raise TypeError(msg)
     return tuple(method for method in found if method is not None)
 

@@ -10,7 +10,7 @@ import sys
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Generic, final, overload
 
-from typing_extensions import Concatenate, ParamSpec, TypeVar, get_type_hints
+from typing_extensions import ParamSpec, TypeVar, get_type_hints
 
 from awaitly_trio._engine.boundary import conclude, conclude_in_scope
 from awaitly_trio._engine.opening import open_run, with_settings
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from awaitly_trio._engine.step_cache import StepCache
     from awaitly_trio._values.errors import UnexpectedError
-    from awaitly_trio._values.result import Err, Ok, Result
     from awaitly_trio._values.outcomes import Outcome
+    from awaitly_trio._values.result import Result
     from awaitly_trio._values.scopes import RunInfo, Scope
 
 P = ParamSpec("P")
@@ -128,7 +128,7 @@ class Workflow(Generic[P, T_co, E_co]):
         after_step: Callable[[Scope, Outcome], Any] | None = ...,
         declared_only: bool = ...,
     ) -> Workflow[P, T_co, E_co]: ...
-    def options(self, **changes: Any) -> Any:
+    def options(self, **changes: Any) -> Any:  # noqa: D417  # the overloads name them
         """Return a copy of this workflow with options for its runs.
 
         Args:

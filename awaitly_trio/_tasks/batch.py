@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from awaitly_trio._values.duration import Duration
     from awaitly_trio._values.result import Result
 
-I = TypeVar("I")  # noqa: E741
+Item = TypeVar("Item")
 T = TypeVar("T")
 E = TypeVar("E")
 
@@ -54,8 +54,8 @@ class BatchPosition(msgspec.Struct, frozen=True):
 
 
 async def run_batches(
-    fn: Callable[[I], Awaitable[Result[T, E]]],
-    items: Sequence[I],
+    fn: Callable[[Item], Awaitable[Result[T, E]]],
+    items: Sequence[Item],
     *,
     size: int,
     limit: float,
@@ -89,10 +89,17 @@ async def run_batches(
         if batch > 1 and pause:
             await trio.sleep(pause)
         start = (batch - 1) * int(size)
-        done = await _one_batch(fn, items[start : start + int(size)], limit, start, batch, crew)
+        done = await _one_batch(
+            fn=fn,
+            items=items[start : start + int(size)],
+            limit=limit,
+            start=start,
+            batch=batch,
+            crew=crew,
+        )
         if type(done) is Err:
             return done
-        values += done.value  # type: ignore[union-attr]
+        values += done.value
         if on_progress is not None:
             on_progress(BatchProgress(batch, batches, len(values), len(items)))
         if after_batch is not None:
@@ -105,14 +112,15 @@ async def run_batches(
 
 
 async def _one_batch(
-    fn: Callable[[I], Awaitable[Result[T, E]]],
-    items: Sequence[I],
+    *,
+    fn: Callable[[Item], Awaitable[Result[T, E]]],
+    items: Sequence[Item],
     limit: float,
     start: int,
     batch: int,
     crew: Callable[[], Crew] | None,
 ) -> Result[list[T], E]:
-    async def positioned(numbered: tuple[int, I]) -> Result[T, E]:
+    async def positioned(numbered: tuple[int, Item]) -> Result[T, E]:
         index, item = numbered
         result = await fn(item)
         if type(result) is Err:

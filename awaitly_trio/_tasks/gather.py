@@ -48,7 +48,7 @@ async def gather(
         if type(result) is Ok:
             values[index] = result.value
         else:
-            failures.append(result)  # type: ignore[arg-type]
+            failures.append(result)
             members.end("sibling_failed", index, f"branch {index} failed")
 
     async with crew or Crew() as members:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from awaitly_trio._values.result import Result
 
-I = TypeVar("I")  # noqa: E741
+Item = TypeVar("Item")
 T = TypeVar("T")
 E = TypeVar("E")
 
@@ -25,8 +25,8 @@ CLOSE_ALLOWANCE = 5.0
 
 
 async def map_each(
-    fn: Callable[[I], Awaitable[Result[T, E]]],
-    items: Iterable[I] | AsyncIterable[I],
+    fn: Callable[[Item], Awaitable[Result[T, E]]],
+    items: Iterable[Item] | AsyncIterable[Item],
     *,
     limit: float,
     on_done: Callable[[int], object] | None = None,
@@ -55,14 +55,14 @@ async def map_each(
     values: dict[int, T] = {}
     failures: list[Err[E]] = []
 
-    async def one(index: int, item: I) -> bool:
+    async def one(index: int, item: Item) -> bool:
         try:
             result = await fn(item)
         except HELD as exc:
             members.fail(exc, index, f"item {index} failed")
             return False
         if type(result) is not Ok:
-            failures.append(result)  # type: ignore[arg-type]
+            failures.append(result)
             members.end("sibling_failed", index, f"item {index} failed")
             return False
         values[index] = result.value

@@ -94,7 +94,7 @@ class ResourceScope:
                 answer = release(value)
                 if hasattr(answer, "__await__"):
                     await answer
-            except Exception as exc:  # noqa: BLE001  # the others must be released too
+            except Exception as exc:  # the others must be released too
                 return exc
             return None
         allowed = format_duration(self._release_timeout)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Generic, Literal, final
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, final
 
 import msgspec
 import trio
-from typing_extensions import TypeAlias, TypeVar
+from typing_extensions import TypeVar
 
 from awaitly_trio._tasks.crew import Crew
 from awaitly_trio._values.errors import UnexpectedError
@@ -96,7 +96,7 @@ async def settle(
         except Exit as exc:
             members.fail(exc, index, f"branch {index} left its run")
             return
-        except Exception as exc:  # noqa: BLE001  # every outcome is data here
+        except Exception as exc:  # every outcome is data here
             tally.add(index, Err(UnexpectedError(exc)))
         if wanted is not None and tally.ok >= wanted and tally.ended is None:
             tally.ended = "enough succeeded"

@@ -8,13 +8,15 @@ orders the events of a run tree; ``time`` is wall-clock seconds since 1970;
 from __future__ import annotations
 
 import traceback
-from typing import Any, Union, final
+from typing import TYPE_CHECKING, Any, final
 
 import msgspec
-from typing_extensions import TypeAlias
 
 from awaitly_trio._values.outcomes import Outcome
 from awaitly_trio._values.scopes import ScopeKind
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
 EVENT_VERSION = 1
 
@@ -141,21 +143,21 @@ class HookFailed(_Event, frozen=True, tag="hook_failed"):
     error: Any
 
 
-Event: TypeAlias = Union[
-    ScopeStarted,
-    ScopeEnded,
-    Retrying,
-    RetriesExhausted,
-    StepTimedOut,
-    CacheHit,
-    CacheMiss,
-    StepSkipped,
-    Decided,
-    Progress,
-    FellBack,
-    HookRan,
-    HookFailed,
-]
+Event: TypeAlias = (
+    ScopeStarted
+    | ScopeEnded
+    | Retrying
+    | RetriesExhausted
+    | StepTimedOut
+    | CacheHit
+    | CacheMiss
+    | StepSkipped
+    | Decided
+    | Progress
+    | FellBack
+    | HookRan
+    | HookFailed
+)
 
 
 def event_to_wire(event: Event) -> dict[str, Any]:
@@ -173,7 +175,9 @@ def _shown(value: object) -> object:
         return {
             "type": type(value).__qualname__,
             "message": str(value),
-            "traceback": "".join(traceback.format_exception(type(value), value, value.__traceback__)),
+            "traceback": "".join(
+                traceback.format_exception(type(value), value, value.__traceback__)
+            ),
         }
     fields = getattr(value, "__dict__", None)
     if isinstance(fields, dict) and fields:
@@ -185,5 +189,5 @@ def _shown(value: object) -> object:
 def _safe(value: object) -> object:
     try:
         return msgspec.to_builtins(value, enc_hook=repr)
-    except Exception:  # noqa: BLE001  # watching must not fail on what it shows
+    except Exception:  # watching must not fail on what it shows
         return repr(value)

@@ -6,10 +6,12 @@ came from outside carries the source and the reason that Trio recorded.
 
 from __future__ import annotations
 
-from typing import Any, Literal, final
+from typing import TYPE_CHECKING, Any, Literal, final
 
 import msgspec
-from typing_extensions import TypeAlias
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
 Status: TypeAlias = Literal["ok", "error", "timed_out", "cancelled", "defect", "skipped"]
 Why: TypeAlias = Literal[

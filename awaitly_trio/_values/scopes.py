@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, final
+from typing import TYPE_CHECKING, Any, Literal, final
 
 import msgspec
-from typing_extensions import TypeAlias
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
 ScopeKind: TypeAlias = Literal[
     "workflow",
