@@ -43,6 +43,7 @@ def parameters(thing: Any) -> str:
             default=parameter.empty if parameter.default is parameter.empty else ...,
         )
         for parameter in signature.parameters.values()
+        if parameter.name not in {"self", "cls"}
     ]
     return str(inspect.Signature(bare)).replace("=Ellipsis", "=")
 
