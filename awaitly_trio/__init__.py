@@ -13,6 +13,7 @@ from awaitly_trio._values.errors import (
     UnwrapError,
 )
 from awaitly_trio._values.result import Err, Ok, Result, is_err, is_ok
+from awaitly_trio._values.tagged import TaggedError
 
 __all__ = [
     "AwaitlyError",
@@ -23,6 +24,7 @@ __all__ = [
     "Ok",
     "Result",
     "Step",
+    "TaggedError",
     "TimedOut",
     "UnexpectedError",
     "UnwrapError",

@@ -90,7 +90,7 @@ class UnwrapError(AwaitlyError):
 
 
 class UnhandledError(AwaitlyError):
-    """Raised when the cases of a match have none for an error; ``handled`` names those there are."""
+    """Raised when no case of a match takes an error; ``handled`` names the cases there are."""
 
     def __init__(self, error: Any, handled: tuple[str, ...]) -> None:
         super().__init__(error, handled)

@@ -1,0 +1,221 @@
+"""Values as JSON-safe data, exact in both directions.
+
+What JSON knows is written as it is: ``None``, booleans, text, lists, mappings
+with text keys, finite floats, and integers that every reader keeps.  Any
+other value is ``{"$type": name, "value": data}`` by its codec, or is refused
+with its place, so that nothing comes back changed.
+"""
+
+# The type of what passes through here is what this module finds out.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+from __future__ import annotations
+
+import math
+from reprlib import Repr
+from typing import TYPE_CHECKING, Any, final
+
+from awaitly_trio._values.codec import STANDARD, Codec
+from awaitly_trio._values.errors import WireWriteError
+from awaitly_trio._values.records import record_codec
+from awaitly_trio._values.remote import REMOTE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_MARK = "$type"
+# The greatest integer that every reader of JSON keeps exactly (RFC 8259, section 6).
+_EXACT = 2**53 - 1
+# Well within the recursion that readers of JSON allow; what holds itself ends here too.
+_DEEPEST = 100
+
+# Steps shown at either end of the place of a value too deep to be written.
+_SHOWN = 10
+_SCALARS = frozenset({bool, int, float, str})
+_REGISTER = "pass its class, or a Codec, to the WireFormat"
+
+_short = Repr()
+_short.maxstring = _short.maxother = 100
+
+
+class _NoFormError(Exception):
+    def __init__(self, value: object, reason: str) -> None:
+        super().__init__(value, reason)
+        self.value, self.reason = value, reason
+        self.steps: list[str] = []
+
+
+class _Place:
+    """Where in the data something stands; its text is only made for a problem."""
+
+    __slots__ = ("_around", "_text", "depth")
+
+    def __init__(self, text: str, around: _Place | None = None) -> None:
+        self._text, self._around = text, around
+        self.depth: int = 0 if around is None else around.depth + 1
+
+    def step(self, text: str) -> _Place:
+        return _Place(text, self)
+
+    def __str__(self) -> str:
+        return self._text if self._around is None else f"{self._around}{self._text}"
+
+
+@final
+class TypedJson:
+    """Writes and reads the values of known types.
+
+    Args:
+      types: Codecs, or classes that ``record_codec`` knows how to write.
+
+    Raises:
+      TypeError: A class needs a ``Codec``.
+      ValueError: Two types have one name.
+    """
+
+    __slots__ = ("_by_kind", "_by_name")
+
+    def __init__(self, types: Iterable[type[Any] | Codec]) -> None:
+        self._by_kind: dict[type[Any], Codec] = {}
+        self._by_name: dict[str, Codec] = {}
+        for codec in (*STANDARD, REMOTE):
+            self._add(codec)
+        for given in types:
+            self._add(given if isinstance(given, Codec) else record_codec(given))
+
+    def _add(self, codec: Codec) -> None:
+        known = self._by_name.get(codec.name, codec)
+        if known.kind is not codec.kind:
+            raise ValueError(
+                f"{codec.kind!r} and {known.kind!r} are both written as {codec.name!r}: give one "
+                f"another tag, or record_codec({codec.kind.__qualname__}, 'another name')"
+            )
+        self._by_name[codec.name] = self._by_kind[codec.kind] = codec
+
+    def write(self, value: object, path: str) -> Any:
+        """Return a value as JSON-safe data.
+
+        Raises:
+          WireWriteError: It, or something in it, has no exact form.
+        """
+        try:
+            return self._written(value, 0)
+        except _NoFormError as refused:
+            raise WireWriteError(
+                path + _joined(refused.steps[::-1]), _short.repr(refused.value), refused.reason
+            ) from refused.__cause__
+
+    def _written(self, value: Any, depth: int) -> Any:
+        kind = type(value)
+        if value is None or kind is bool:
+            return value
+        if (kind is int and -_EXACT <= value <= _EXACT) or (kind is float and math.isfinite(value)):
+            return value
+        if depth > _DEEPEST:
+            raise _NoFormError(value, f"it is nested deeper than {_DEEPEST}, or holds itself")
+        if kind is str:
+            return _checked_text(value)
+        if kind is list:
+            return [self._step(each, f"[{i}]", depth) for i, each in enumerate(value)]
+        if kind is dict and _MARK not in value and all(type(key) is str for key in value):
+            return {
+                _checked_text(key): self._step(each, _step_to(key), depth)
+                for key, each in value.items()
+            }
+        return self._marked(value, depth)
+
+    def _step(self, value: Any, step: str, depth: int) -> Any:
+        try:
+            return self._written(value, depth + 1)
+        except _NoFormError as refused:
+            refused.steps.append(step)
+            raise
+
+    def _marked(self, value: Any, depth: int) -> Any:
+        kind = type(value)
+        codec = self._by_kind.get(kind)
+        if codec is None:
+            if not isinstance(value, Exception):
+                raise _NoFormError(value, _why_unknown(value))
+            codec = REMOTE
+        try:
+            simpler = codec.encode(value)
+        except Exception as raised:
+            raise _NoFormError(value, f"its codec {codec.name!r} says {raised!r}") from raised
+        return {_MARK: codec.name, "value": self._written(simpler, depth + 1)}
+
+    def read(self, data: object, path: str, problems: list[str]) -> Any:
+        """Return the value that was written as ``data``.
+
+        Every reason why it cannot be read is added to ``problems``, with its
+        place.  Where there is one, what is returned means nothing.
+        """
+        return self._value(data, _Place(path), problems)
+
+    def _value(self, data: Any, place: _Place, problems: list[str]) -> Any:
+        kind = type(data)
+        if data is None or kind in _SCALARS:
+            return data
+        if place.depth > _DEEPEST:
+            problems.append(f"{place} is nested deeper than {_DEEPEST}")
+        elif kind is list:
+            return [
+                self._value(each, place.step(f"[{i}]"), problems) for i, each in enumerate(data)
+            ]
+        elif kind is not dict or not all(type(key) is str for key in data):
+            problems.append(f"{place} is {_short.repr(data)}, which JSON does not know")
+        elif _MARK in data:
+            return self._revived(data, place, problems)
+        else:
+            return {
+                key: self._value(each, place.step(_step_to(key)), problems)
+                for key, each in data.items()
+            }
+        return None
+
+    def _revived(self, data: dict[str, Any], place: _Place, problems: list[str]) -> Any:
+        name = data[_MARK]
+        codec = self._by_name.get(name) if isinstance(name, str) else None
+        if codec is None:
+            problems.append(f"{place} has the type {name!r}, which is not known: {_REGISTER}")
+            return None
+        if data.keys() != {_MARK, "value"}:
+            problems.append(f"{place} has the keys {sorted(data)}, not {_MARK!r} and 'value'")
+            return None
+        before = len(problems)
+        simpler = self._value(data["value"], place.step(".value"), problems)
+        if len(problems) > before:
+            return None
+        if not isinstance(simpler, codec.form):
+            problems.append(f"{place} is no {name}: its value is no {codec.form.__name__}")
+            return None
+        try:
+            return codec.decode(simpler)
+        except Exception as raised:
+            problems.append(f"{place} is no {name}: {raised}")
+            return None
+
+
+def _checked_text(text: str) -> str:
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as raised:
+            raise _NoFormError(text, f"as text it has no UTF-8 form: {raised.reason}") from raised
+    return text
+
+
+def _joined(steps: list[str]) -> str:
+    if len(steps) > 2 * _SHOWN:
+        steps = [*steps[:_SHOWN], "...", *steps[-_SHOWN:]]
+    return "".join(steps)
+
+
+def _step_to(key: str) -> str:
+    return f".{key}" if key.isidentifier() else f"[{key!r}]"
+
+
+def _why_unknown(value: object) -> str:
+    if isinstance(value, BaseException):
+        return "cancellation and interrupts are never kept"
+    return f"its type {type(value).__qualname__} is not known: {_REGISTER}"
