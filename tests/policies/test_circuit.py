@@ -286,7 +286,7 @@ class AnyUse(RuleBasedStateMachine):
                 self.forgone[era] = self.forgone.get(era, 0) + 1
             self.circuit.forgo(era)
 
-    @rule(event=st.sampled_from(list({"opened": 0, "isolated": 1, "reset": 2})))
+    @rule(event=st.sampled_from(["opened", "isolated", "reset"]))
     def steer(self, event: str) -> None:
         self.circuit.fire(CircuitEvent[event.upper()], self.now)
 
