@@ -16,7 +16,7 @@ from awaitly_trio._engine.watch import current_scope
 from awaitly_trio._tasks.sources import chance
 from awaitly_trio._values.errors import TimedOut
 from awaitly_trio._values.events import FellBack, RetriesExhausted, Retrying, StepTimedOut
-from awaitly_trio._values.exits import refuse_result
+from awaitly_trio._values.exits import check_result
 from awaitly_trio._values.result import Err, Ok
 
 if TYPE_CHECKING:
@@ -38,17 +38,19 @@ async def attempt_all(call: Call, invoke: Invoke) -> Result[Any, Any]:
       Exception: A defect of the dependency, of the fallback or of a predicate.
     """
     options = call.options
-    result: Result[Any, Any]
-    if options.total_timeout is None:
-        result = await _repeat(call, invoke)
-    else:
-        with trio.move_on_after(options.total_timeout) as limit:
-            result = await _repeat(call, invoke)
-        if limit.cancelled_caught:
-            result = _timed_out(call, options.total_timeout, attempt=0, total=True)
+    result = await _in_total(call, invoke)
     if options.fallback is not None and type(result) is Err:
         return await _fall_back(call, result)
     return result
+
+
+async def _in_total(call: Call, invoke: Invoke) -> Result[Any, Any]:
+    total = call.options.total_timeout
+    if total is None:
+        return await _repeat(call, invoke)
+    with trio.move_on_after(total):
+        return await _repeat(call, invoke)
+    return _timed_out(call, total, attempt=0, total=True)
 
 
 async def _repeat(call: Call, invoke: Invoke) -> Result[Any, Any]:
@@ -143,6 +145,4 @@ async def _fall_back(call: Call, failed: Err[Any]) -> Result[Any, Any]:
     result = call.options.fallback(failed.error)
     if hasattr(result, "__await__"):
         result = await result
-    if type(result) is not Ok and type(result) is not Err:
-        refuse_result(result)
-    return result
+    return check_result(result)

@@ -6,7 +6,7 @@ exits of other runs leave as they came.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from awaitly_trio._engine.cancellation import notes_of, outcome_of_exception, outcome_of_result
 from awaitly_trio._engine.hooks import refused_by
@@ -72,7 +72,7 @@ def _sorted(run: Run, exc: BaseException) -> tuple[Result[Any, Any] | None, Base
     """Read a group, or something that leaves, as a result or as what must be raised again."""
     if not isinstance(exc, BaseExceptionGroup):
         return None, exc
-    part = part_of(run, exc)
+    part = part_of(run, cast("BaseExceptionGroup[BaseException]", exc))
     if isinstance(part, Exit):
         return None, None
     if isinstance(part, Exception):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from awaitly_trio._values.errors import TimedOut
-from awaitly_trio._values.exits import BaseExceptionGroup, Exit, leaves
+from awaitly_trio._values.exits import Exit, leaves
 from awaitly_trio._values.outcomes import Outcome
 from awaitly_trio._values.result import Ok
 
@@ -46,6 +46,7 @@ def outcome_of_exception(
     if isinstance(exception, Exception):
         return Outcome("defect", cause=exception, notes=notes_of(exception))
     ends = leaves([exception])
+    grouped = len(ends) > 1
     for each in ends:
         if isinstance(each, trio.Cancelled):
             return Outcome(
@@ -54,7 +55,7 @@ def outcome_of_exception(
                 by=by,
                 source=each.source,
                 reason=each.reason,
-                cause=exception if isinstance(exception, BaseExceptionGroup) else None,
+                cause=exception if grouped else None,
                 notes=notes_of(exception),
             )
     if all(isinstance(each, Exit) for each in ends):

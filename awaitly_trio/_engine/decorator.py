@@ -25,6 +25,7 @@ T_co = TypeVar("T_co", covariant=True)
 E = TypeVar("E")
 E_co = TypeVar("E_co", covariant=True)
 Owner = TypeVar("Owner")
+Owner_contra = TypeVar("Owner_contra", contravariant=True)
 E1 = TypeVar("E1")
 E2 = TypeVar("E2")
 E3 = TypeVar("E3")
@@ -37,16 +38,16 @@ E8 = TypeVar("E8")
 if TYPE_CHECKING:
     Dep: TypeAlias = Callable[..., Awaitable[Ok[Any] | Err[E]]]
 
-    class MethodWorkflow(Protocol[Owner, P, T_co, E_co]):
+    class MethodWorkflow(Protocol[Owner_contra, P, T_co, E_co]):
         """A workflow defined in a class: bound when reached through an instance."""
 
         @overload
         def __get__(
-            self, instance: None, owner: type[Owner], /
-        ) -> MethodWorkflow[Owner, P, T_co, E_co]: ...
+            self, instance: None, owner: type[Owner_contra], /
+        ) -> MethodWorkflow[Owner_contra, P, T_co, E_co]: ...
         @overload
         def __get__(
-            self, instance: Owner, owner: type[Owner] | None = ..., /
+            self, instance: Owner_contra, owner: type[Owner_contra] | None = ..., /
         ) -> Workflow[P, T_co, E_co]: ...
 
     class Maker(Protocol[E]):

@@ -13,7 +13,7 @@ from awaitly_trio._engine.watch import Watch, current_scope
 from awaitly_trio._values.scopes import RunInfo, Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 _HOOKS = ("should_run", "before_start", "before_step", "after_step")
 
@@ -68,7 +68,7 @@ def _scope_of(run: Run, above: Scope | None) -> Scope:
 
 
 @contextmanager
-def observing(*observers: object) -> Iterator[None]:
+def observing(*observers: object) -> Generator[None]:
     """Watch every run that starts in the block, and in the tasks that the block starts.
 
     Entered before ``trio.run`` it watches the whole program.

@@ -40,6 +40,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 E_contra = TypeVar("E_contra", contravariant=True)
+_NO_KEYWORDS: dict[str, Any] = {}
 S = TypeVar("S", bound="BranchStarter[TimedOut]")
 
 
@@ -233,7 +234,7 @@ class Block:
         call.reads = partial(read_cancelled, self._crew, self._calls)
         handle.index = len(self._calls)
         self._calls.append(call)
-        start_soon(self._work, handle, perform, (call,), {})
+        start_soon(self._work, handle, perform, (call,), _NO_KEYWORDS)
         return handle
 
     async def open(self) -> None:

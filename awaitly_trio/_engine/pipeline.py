@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, cast, final
 
 import msgspec
 import trio
@@ -20,9 +20,8 @@ from awaitly_trio._engine.options import NO_OPTIONS, StepOptions
 from awaitly_trio._engine.run import Run
 from awaitly_trio._engine.watch import current_scope
 from awaitly_trio._values.errors import UndeclaredDependencyError
-from awaitly_trio._values.exits import refuse_result
+from awaitly_trio._values.exits import check_result
 from awaitly_trio._values.outcomes import Outcome
-from awaitly_trio._values.result import Err, Ok
 from awaitly_trio._values.scopes import Scope, ScopeKind
 
 if TYPE_CHECKING:
@@ -140,16 +139,19 @@ async def _answer(call: Call) -> Result[Any, Any]:
 
 async def invoke(call: Call) -> Result[Any, Any]:
     """Call the dependency once and check that it gave a Result."""
-    result = await call.fn(*call.args, **call.kwargs)
-    if type(result) is not Ok and type(result) is not Err:
-        refuse_result(result)
-    return result
+    return check_result(await call.fn(*call.args, **call.kwargs))
+
+
+def behind_partials(fn: Any) -> Any:
+    """Return the function that a ``functools.partial`` calls, of any depth."""
+    while isinstance(fn, partial):
+        fn = cast("partial[Any]", fn).func
+    return fn
 
 
 def name_of(fn: Any) -> str:
     """Return what a function is called: its name, that of its partial's function, or its type's."""
-    while isinstance(fn, partial):
-        fn = fn.func
+    fn = behind_partials(fn)
     name = getattr(fn, "name", None) or getattr(fn, "__name__", None)
     return name if isinstance(name, str) else type(fn).__name__
 
@@ -157,8 +159,9 @@ def name_of(fn: Any) -> str:
 def replaced(fn: Any, replacements: dict[Any, Any]) -> Any:
     """Return what stands for a dependency in this run, looking inside partials."""
     if isinstance(fn, partial):
-        inner = replaced(fn.func, replacements)
-        return fn if inner is fn.func else partial(inner, *fn.args, **fn.keywords)
+        outer = cast("partial[Any]", fn)
+        inner = replaced(outer.func, replacements)
+        return outer if inner is outer.func else partial(inner, *outer.args, **outer.keywords)
     try:
         return replacements.get(fn, fn)
     except TypeError:  # an unhashable callable cannot have been a key
@@ -173,8 +176,7 @@ def check_declared(run: Run, fn: Any) -> None:
     """
     if run.declared is None:
         return
-    while isinstance(fn, partial):
-        fn = fn.func
+    fn = behind_partials(fn)
     if id(fn) not in run.declared:
         raise UndeclaredDependencyError(run.name, name_of(fn))
 

@@ -33,7 +33,7 @@ class RunSettings(msgspec.Struct, frozen=True):
     observers: tuple[Any, ...] = ()
     context: Any = None
     cache: StepCache | None = None
-    replace: dict[Any, Any] = msgspec.field(default_factory=dict)
+    replace: dict[Any, Any] = msgspec.field(default_factory=dict[Any, Any])
     should_run: Callable[..., Any] | None = None
     before_start: Callable[..., Any] | None = None
     before_step: Callable[..., Any] | None = None

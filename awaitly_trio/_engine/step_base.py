@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from awaitly_trio._engine.run import Run
+    from awaitly_trio._values.result import Result
     from awaitly_trio._values.scopes import ScopeKind
 
 
@@ -31,7 +32,7 @@ class StepBase:
         call = Call(run, fn, (run, *args), {}, self._options, kind, name, composite=True)
         return self._value_of(await perform(call))
 
-    def _value_of(self, result: object) -> Any:
+    def _value_of(self, result: Result[Any, Any]) -> Any:
         if type(result) is Ok:
             return result.value
         raise self._run.exit(result)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Generic, overload
+from typing import TYPE_CHECKING, Any, Generic, cast, overload
 
 from typing_extensions import TypeVar
 
@@ -103,7 +103,7 @@ class ConcurrentStep(StepBase, Generic[E_contra]):
         have ended.  Given a mapping, the values come under its keys.
         """
         if len(branches) == 1 and isinstance(branches[0], Mapping):
-            named = dict(branches[0])
+            named: dict[Any, Any] = dict(cast("Mapping[Any, Any]", branches[0]))
             values = await self._compose(
                 "all", "all", composites.all_of, list(named.values()), list(map(str, named))
             )

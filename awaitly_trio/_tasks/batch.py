@@ -9,7 +9,7 @@ import trio
 
 from awaitly_trio._tasks.mapping import check_limit, map_each
 from awaitly_trio._values.duration import seconds
-from awaitly_trio._values.exits import refuse_result
+from awaitly_trio._values.exits import check_result
 from awaitly_trio._values.result import Err, Ok
 
 if TYPE_CHECKING:
@@ -103,11 +103,9 @@ async def run_batches(
         if on_progress is not None:
             on_progress(BatchProgress(batch, batches, len(values), len(items)))
         if after_batch is not None:
-            checked = await after_batch()
+            checked: Result[Any, E] = check_result(await after_batch())
             if type(checked) is Err:
                 return Err(checked.error, BatchPosition(batch, None, checked.cause))
-            if type(checked) is not Ok:
-                refuse_result(checked)
     return Ok(values)
 
 

@@ -10,12 +10,12 @@ import sys
 import time
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import trio
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
     from typing import TypeAlias
 
     WallClock: TypeAlias = Callable[[], float]
@@ -29,24 +29,28 @@ _given: ContextVar[WallClock | None] = ContextVar("awaitly_trio.wall_clock", def
 def wall_clock() -> WallClock:
     """Return the wall clock of the current task: a function that gives seconds since 1970.
 
-    It is the clock given by ``wall_clock_set``; otherwise one that follows a
+    It is the clock given by ``wall_clock_set``; otherwise the ``wall_time`` of
+    the run's clock, where that has one; otherwise one that follows a
     ``MockClock`` from ``VIRTUAL_EPOCH``; otherwise the system's.
     """
     given = _given.get()
     if given is not None:
         return given
-    # Nobody runs under a MockClock without trio.testing being loaded, and
-    # loading it here would slow every import of the library.
-    testing = sys.modules.get("trio.testing")
-    if testing is not None and trio.lowlevel.in_trio_run():
-        clock = trio.lowlevel.current_clock()
-        if isinstance(clock, testing.MockClock):
+    if trio.lowlevel.in_trio_run():
+        clock: Any = trio.lowlevel.current_clock()
+        follower: WallClock | None = getattr(clock, "wall_time", None)
+        if follower is not None:
+            return follower
+        # Nobody runs under a MockClock without trio.testing being loaded, and
+        # loading it here would slow every import of the library.
+        testing = sys.modules.get("trio.testing")
+        if testing is not None and isinstance(clock, testing.MockClock):
             return lambda: VIRTUAL_EPOCH + clock.current_time()
     return time.time  # noqa: TID251  # the one place that owns it
 
 
 @contextmanager
-def wall_clock_set(clock: WallClock) -> Iterator[None]:
+def wall_clock_set(clock: WallClock) -> Generator[None]:
     """Make a function the wall clock of the block and of the tasks it starts."""
     token = _given.set(clock)
     try:

@@ -179,9 +179,9 @@ def _shown(value: object) -> object:
                 traceback.format_exception(type(value), value, value.__traceback__)
             ),
         }
-    fields = getattr(value, "__dict__", None)
-    if isinstance(fields, dict) and fields:
-        shown: dict[str, object] = {str(name): _safe(each) for name, each in fields.items()}
+    fields: dict[str, object] = getattr(value, "__dict__", {})
+    if fields:
+        shown = {name: _safe(each) for name, each in fields.items()}
         return {"type": type(value).__qualname__, **shown}
     return repr(value)
 

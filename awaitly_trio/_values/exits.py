@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import sys
 from itertools import count
-from typing import TYPE_CHECKING, Any, NoReturn, final
+from typing import TYPE_CHECKING, Any, NoReturn, cast, final
 
-from awaitly_trio._values.result import Err
+from awaitly_trio._values.result import Err, Ok
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from awaitly_trio._values.result import Result
 
 if sys.version_info >= (3, 11):
     from builtins import BaseExceptionGroup
@@ -59,7 +61,18 @@ def exit_with(run: object, result: object) -> Exit:
     """
     if type(result) is not Err:
         refuse_result(result)
-    return Exit(run, result, next(_sequence))
+    return Exit(run, cast("Err[Any]", result), next(_sequence))
+
+
+def check_result(value: Any) -> Result[Any, Any]:
+    """Return what a dependency gave, if it is a Result.
+
+    Raises:
+      TypeError: It is something else.
+    """
+    if type(value) is not Ok and type(value) is not Err:
+        refuse_result(value)
+    return cast("Result[Any, Any]", value)
 
 
 def refuse_result(value: object) -> NoReturn:
@@ -82,7 +95,8 @@ def leaves(exceptions: Iterable[BaseException]) -> list[BaseException]:
     found: list[BaseException] = []
     for exception in exceptions:
         if isinstance(exception, BaseExceptionGroup):
-            found += leaves(exception.exceptions)
+            group = cast("BaseExceptionGroup[BaseException]", exception)
+            found += leaves(group.exceptions)
         else:
             found.append(exception)
     return found
@@ -143,6 +157,7 @@ def part_of(run: object, group: BaseExceptionGroup[BaseException]) -> BaseExcept
 __all__ = [
     "BaseExceptionGroup",
     "Exit",
+    "check_result",
     "exit_with",
     "leaves",
     "note",
