@@ -7,12 +7,12 @@ orders the events of a run tree; ``time`` is wall-clock seconds since 1970;
 
 from __future__ import annotations
 
-import traceback
 from typing import TYPE_CHECKING, Any, final
 
 import msgspec
 
 from awaitly_trio._values.outcomes import Outcome
+from awaitly_trio._values.plain import plain
 from awaitly_trio._values.scopes import ScopeKind
 
 if TYPE_CHECKING:
@@ -163,31 +163,7 @@ Event: TypeAlias = (
 def event_to_wire(event: Event) -> dict[str, Any]:
     """Return the JSON form of an event: plain data, with ``version`` and ``type``.
 
-    Values, errors and context that JSON cannot hold appear as their ``repr``;
-    exceptions as type, message and traceback.  It never fails.
+    It never fails: ``plain`` says how what JSON cannot hold appears.
     """
-    form: dict[str, Any] = msgspec.to_builtins(event, enc_hook=_shown)
-    return {"version": EVENT_VERSION, **form}
-
-
-def _shown(value: object) -> object:
-    if isinstance(value, BaseException):
-        return {
-            "type": type(value).__qualname__,
-            "message": str(value),
-            "traceback": "".join(
-                traceback.format_exception(type(value), value, value.__traceback__)
-            ),
-        }
-    fields: dict[str, object] = getattr(value, "__dict__", {})
-    if fields:
-        shown = {name: _safe(each) for name, each in fields.items()}
-        return {"type": type(value).__qualname__, **shown}
-    return repr(value)
-
-
-def _safe(value: object) -> object:
-    try:
-        return msgspec.to_builtins(value, enc_hook=repr)
-    except Exception:  # watching must not fail on what it shows
-        return repr(value)
+    fields = {name: plain(getattr(event, name)) for name in event.__struct_fields__}
+    return {"version": EVENT_VERSION, "type": event.__struct_config__.tag, **fields}

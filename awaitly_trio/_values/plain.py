@@ -1,0 +1,100 @@
+"""Anything as plain data for people and logs: JSON can hold it, and making it never fails.
+
+This is a view, not a form to read back: ``wire`` has that.
+"""
+
+from __future__ import annotations
+
+import re
+import traceback
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from itertools import islice
+from typing import Any, cast
+
+import msgspec
+
+DEPTH = 8
+"""How deep a view goes; what lies deeper, cycles among it, appears as its ``repr``."""
+
+WIDTH = 1000
+"""How many entries of a collection a view shows before it says how many it leaves out."""
+
+_WHOLE = 2**53
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+_JSON = frozenset((str, bool, type(None)))
+
+
+def plain(value: object, depth: int = DEPTH) -> Any:
+    """Return a view of a value that JSON can hold.
+
+    Records and plain objects become mappings with their ``type``, exceptions
+    give type, message and traceback, numbers that JSON has no exact form for
+    and everything else appear as their ``repr``.
+    """
+    if type(value) in _JSON:
+        return value
+    if isinstance(value, (int, float)):
+        # Beyond 2**53 readers round; NaN and infinities are no JSON.
+        return value if -_WHOLE <= value <= _WHOLE else shown(value)
+    if depth <= 0:
+        return shown(value)
+    try:
+        return _opened(value, depth - 1)
+    except Exception:
+        return shown(value)
+
+
+def shown(value: object) -> str:
+    """Return the ``repr`` of a value, or what can be said of one whose ``repr`` fails.
+
+    Addresses are left out: they would make two equal runs look different.
+    """
+    try:
+        return _ADDRESS.sub("", repr(value))
+    except Exception as exc:
+        return f"<{type(value).__qualname__} whose repr raises {type(exc).__name__}>"
+
+
+def _opened(value: object, depth: int) -> Any:
+    kind = type(value)
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, BaseException):
+        return {"type": kind.__qualname__, "message": str(value), "traceback": _traceback(value)}
+    if isinstance(value, Mapping):
+        return _mapping(cast("Mapping[object, object]", value), depth)
+    if isinstance(value, AbstractSet):
+        value = sorted(cast("AbstractSet[object]", value), key=shown)
+    if isinstance(value, (list, tuple)):
+        items = cast("list[object]", value)
+        found = [plain(each, depth) for each in islice(items, WIDTH)]
+        return found if len(items) <= WIDTH else [*found, f"and {len(items) - WIDTH} more"]
+    names = _field_names(kind) or tuple(getattr(value, "__dict__", ()))
+    if names and not callable(value):
+        fields = {name: plain(getattr(value, name), depth) for name in names}
+        return {"type": kind.__qualname__, **fields}
+    return shown(value)
+
+
+def _mapping(value: Mapping[object, object], depth: int) -> dict[str, Any]:
+    found = {
+        key if isinstance(key, str) else shown(key): plain(each, depth)
+        for key, each in islice(value.items(), WIDTH)
+    }
+    if len(value) > WIDTH:
+        found["..."] = f"and {len(value) - WIDTH} more"
+    return found
+
+
+def _field_names(kind: type[Any]) -> tuple[str, ...]:
+    """Return the fields of a msgspec struct, dataclass or attrs class, else none."""
+    if issubclass(kind, msgspec.Struct):
+        return kind.__struct_fields__
+    fields: Mapping[str, object] = getattr(kind, "__dataclass_fields__", {})
+    attributes = getattr(kind, "__attrs_attrs__", ())
+    return tuple(fields) or tuple(each.name for each in attributes)
+
+
+def _traceback(exception: BaseException) -> str:
+    return "".join(traceback.format_exception(type(exception), exception, exception.__traceback__))
