@@ -6,6 +6,16 @@ from awaitly_trio._engine.parallel import Group, Handle
 from awaitly_trio._engine.step import Step
 from awaitly_trio._engine.watch import Observer
 from awaitly_trio._engine.workflow import Workflow
+from awaitly_trio._policies.delays import (
+    exponential,
+    fibonacci,
+    forever,
+    linear,
+    once,
+    recurs,
+    spaced,
+)
+from awaitly_trio._policies.retry import Retry
 from awaitly_trio._values.errors import (
     AwaitlyError,
     TimedOut,
@@ -23,15 +33,23 @@ __all__ = [
     "Observer",
     "Ok",
     "Result",
+    "Retry",
     "Step",
     "TaggedError",
     "TimedOut",
     "UnexpectedError",
     "UnwrapError",
     "Workflow",
+    "exponential",
+    "fibonacci",
+    "forever",
     "is_err",
     "is_ok",
+    "linear",
     "observing",
+    "once",
+    "recurs",
     "run",
+    "spaced",
     "workflow",
 ]
