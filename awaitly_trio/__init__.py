@@ -1,12 +1,38 @@
-"""Typed results, structured concurrency and durable steps for Trio programs."""
+"""Typed results and structured concurrency for business processes on Trio.
+
+What most programs need is here; ``result``, ``schedule``, ``reliability``,
+``events`` and ``testing`` hold the rest.
+"""
+
+from __future__ import annotations
 
 from awaitly_trio._engine.decorator import run, workflow
 from awaitly_trio._engine.opening import observing
 from awaitly_trio._engine.parallel import Group, Handle
 from awaitly_trio._engine.step import Step
+from awaitly_trio._engine.step_cache import StepCache
 from awaitly_trio._engine.watch import Observer
 from awaitly_trio._engine.workflow import Workflow
-from awaitly_trio._policies.delays import (
+from awaitly_trio._policies.retry import Retry
+from awaitly_trio._policies.schedule import Schedule
+from awaitly_trio._tasks.batch import BatchPosition, BatchProgress
+from awaitly_trio._tasks.settle import Abandoned, Settled
+from awaitly_trio._values.errors import (
+    AwaitlyError,
+    CircuitOpen,
+    QueueFull,
+    RateLimited,
+    ReleaseError,
+    RunClosedError,
+    RunRefusedError,
+    TimedOut,
+    UndeclaredDependencyError,
+    UnexpectedError,
+    UnwrapError,
+)
+from awaitly_trio._values.result import Err, Ok, Result, is_err, is_ok
+from awaitly_trio._values.tagged import TaggedError
+from awaitly_trio.schedule import (
     exponential,
     fibonacci,
     forever,
@@ -14,29 +40,34 @@ from awaitly_trio._policies.delays import (
     once,
     recurs,
     spaced,
+    stop,
 )
-from awaitly_trio._policies.retry import Retry
-from awaitly_trio._values.errors import (
-    AwaitlyError,
-    TimedOut,
-    UnexpectedError,
-    UnwrapError,
-)
-from awaitly_trio._values.result import Err, Ok, Result, is_err, is_ok
-from awaitly_trio._values.tagged import TaggedError
 
 __all__ = [
+    "Abandoned",
     "AwaitlyError",
+    "BatchPosition",
+    "BatchProgress",
+    "CircuitOpen",
     "Err",
     "Group",
     "Handle",
     "Observer",
     "Ok",
+    "QueueFull",
+    "RateLimited",
+    "ReleaseError",
     "Result",
     "Retry",
+    "RunClosedError",
+    "RunRefusedError",
+    "Schedule",
+    "Settled",
     "Step",
+    "StepCache",
     "TaggedError",
     "TimedOut",
+    "UndeclaredDependencyError",
     "UnexpectedError",
     "UnwrapError",
     "Workflow",
@@ -51,5 +82,6 @@ __all__ = [
     "recurs",
     "run",
     "spaced",
+    "stop",
     "workflow",
 ]
