@@ -45,7 +45,7 @@ async def conclude(
             leaving = exc
     except Exception as exc:  # the boundary is where defects become values
         result = defect(run, exc)
-    except BaseException as exc:  # raised again below, when all is undone
+    except BaseException as exc:  # noqa: ASYNC103  # raised again below, when all is undone
         result, leaving = _sorted(run, exc)
     try:
         if run.left is not None and (result is None or type(result) is Ok):

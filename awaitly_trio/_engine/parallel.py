@@ -174,7 +174,7 @@ class Group(BranchStarter[E_contra], Generic[E_contra]):
     ) -> bool | None:
         # Not annotated as ``bool``: checkers would take every name that is
         # bound in the block as possibly unbound after it.
-        failure = await self._block.close(exc)
+        failure = await self._block.close(exc)  # noqa: ASYNC102  # it waits for the branches
         if failure is None:
             return True
         if failure is exc:
@@ -259,12 +259,12 @@ class Block:
         try:
             if exc is None and not self._crew.nursery.child_tasks:
                 await checkpoint()
-        except BaseException as cancelled:  # handed to the nursery, then raised
+        except BaseException as cancelled:  # noqa: ASYNC103  # handed to the nursery, then raised
             failure = cancelled
         try:
             if await self._crew.__aexit__(_kind(failure), failure, None):
                 failure = None
-        except BaseException as arrived:  # returned, and raised by the block
+        except BaseException as arrived:  # noqa: ASYNC103  # returned, and raised by the block
             failure = arrived
         self._open = False
         if self._limit is not None:
@@ -281,7 +281,7 @@ class Block:
         try:
             if limit.__exit__(_kind(failure), failure, None):
                 failure = None
-        except BaseException as arrived:  # returned, and raised by the block
+        except BaseException as arrived:  # noqa: ASYNC103  # returned, and raised by the block
             failure = arrived
         if failure is None and limit.cancelled_caught:
             seconds = self._options.timeout or 0.0

@@ -76,7 +76,7 @@ class Resources(Generic[E_contra]):
     ) -> None:
         outcome = Outcome("ok") if exc is None else outcome_of_exception(exc)
         try:
-            await self._held.__aexit__(kind, exc, traceback)
+            await self._held.__aexit__(kind, exc, traceback)  # noqa: ASYNC102  # it shields
         except BaseException as failed:
             outcome = outcome_of_exception(failed)
             raise

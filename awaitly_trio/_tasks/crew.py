@@ -59,10 +59,10 @@ class Crew:
             self.fail(exc, None, "the body of the block failed")
         try:
             if held:
-                swallowed = await self._manager.__aexit__(None, None, None)
+                swallowed = await self._manager.__aexit__(None, None, None)  # noqa: ASYNC102  # a nursery
             else:
-                swallowed = await self._manager.__aexit__(kind, exc, traceback)
-        except BaseException as arrived:
+                swallowed = await self._manager.__aexit__(kind, exc, traceback)  # noqa: ASYNC102  # likewise
+        except BaseException as arrived:  # noqa: ASYNC103  # part of the verdict, which is raised
             if not self.failures:
                 raise
             failure = verdict([*self.failures, arrived])

@@ -57,7 +57,7 @@ class ResourceScope:
         errors: list[Exception] = []
         while self._held:
             value, release = self._held.pop()
-            failed = await self._release(value, release)
+            failed = await self._release(value, release)  # noqa: ASYNC102  # it shields
             if failed is not None:
                 errors.append(failed)
         self._open = False
