@@ -99,7 +99,7 @@ def test_the_end_is_final(schedule: Any_schedule) -> None:
 @given(SCHEDULES)
 def test_a_schedule_survives_pickling(schedule: Any_schedule) -> None:
     """A pickled schedule is equal, hashes alike, and behaves alike."""
-    copy = pickle.loads(pickle.dumps(schedule))  # noqa: S301
+    copy = pickle.loads(pickle.dumps(schedule))
 
     assert copy == schedule
     assert hash(copy) == hash(schedule)
