@@ -212,6 +212,6 @@ def test_rules_are_values() -> None:
     """Rules compare, hash and pickle."""
     rule = Retry(exponential(1), exceptions=(OSError, ValueError))
 
-    assert pickle.loads(pickle.dumps(rule)) == rule  # noqa: S301
+    assert pickle.loads(pickle.dumps(rule)) == rule
     assert hash(rule) == hash(Retry(exponential(1), exceptions=(OSError, ValueError)))
     assert as_retry(rule) is rule
