@@ -460,7 +460,7 @@ def test_schedules_are_values() -> None:
     same = (exponential(1).while_output(is_small) | recurs(2)).jitter("decorrelated")
     other = (exponential(1).until_output(is_small) | recurs(2)).jitter("decorrelated")
 
-    assert one == same == pickle.loads(pickle.dumps(one))  # noqa: S301
+    assert one == same == pickle.loads(pickle.dumps(one))
     assert hash(one) == hash(same)
     assert one != other
     assert spaced(1).cap(2) != spaced(1).floor(2)
