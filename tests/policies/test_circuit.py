@@ -229,7 +229,7 @@ def test_presets(
 
 def test_settings_survive_pickling() -> None:
     """Settings can be sent to another process."""
-    assert pickle.loads(pickle.dumps(STANDARD_BREAKER)) == STANDARD_BREAKER  # noqa: S301
+    assert pickle.loads(pickle.dumps(STANDARD_BREAKER)) == STANDARD_BREAKER
 
 
 @pytest.mark.parametrize(
