@@ -10,20 +10,18 @@ import inspect
 import math
 from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, final
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
 
 import msgspec
 
 from awaitly_trio._policies.schedule import Schedule, Tick
+from awaitly_trio._values.caught import Catch, check_catch
 from awaitly_trio._values.errors import UnexpectedError
 
 if TYPE_CHECKING:
     import random
 
     from awaitly_trio._policies.schedule import Driver
-
-Caught: TypeAlias = type[Exception] | tuple[type[Exception], ...]
-"""Exception types, as an ``except`` clause takes them."""
 
 Stopped: TypeAlias = Literal["refused", "exhausted", "deadline", "budget"]
 """Why there is no further attempt.
@@ -78,14 +76,15 @@ class Retry(_Scheduled, frozen=True, kw_only=True):
     """
 
     on: Callable[[Any, int], bool] = is_planned
-    exceptions: Caught = ()
+    exceptions: Catch[Exception] = ()
     delay_hint: Callable[[Any], float | None] = retry_after
     on_retry: Callable[[Any, Tick[Any]], object] | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.schedule, Schedule):
             raise _no_schedule(self.schedule)
-        check_exceptions(self.exceptions, "exceptions")
+        if self.exceptions != ():
+            check_catch(self.exceptions, "exceptions")
         check_sync(self.on, "on")
         check_sync(self.delay_hint, "delay_hint")
         if self.on_retry is not None:
@@ -167,21 +166,6 @@ def as_retry(value: Schedule[Any, Any] | Retry) -> Retry:
       TypeError: It is neither.
     """
     return value if isinstance(value, Retry) else Retry(value)
-
-
-def check_exceptions(caught: object, name: str) -> None:
-    """Refuse anything but exception types, as an ``except`` clause takes them.
-
-    Raises:
-      TypeError: See above; also for types outside ``Exception``, such as ``trio.Cancelled``.
-    """
-    types = cast("tuple[object, ...]", caught) if isinstance(caught, tuple) else (caught,)
-    for each in types:
-        if not isinstance(each, type) or not issubclass(each, Exception):
-            raise TypeError(
-                f"{name} has {each!r}: write types that derive from Exception; "
-                "cancellation and interrupts always leave"
-            )
 
 
 def check_sync(fn: object, name: str) -> None:

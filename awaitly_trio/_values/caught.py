@@ -20,17 +20,23 @@ X = TypeVar("X", bound=Exception)
 Catch: TypeAlias = type[X] | tuple[type[X], ...]
 
 
-def check_catch(catch: Catch[X]) -> None:
+def check_catch(catch: Catch[X], name: str = "catch") -> None:
     """Refuse to catch what must always leave.
 
+    Args:
+      catch: Exception types, as an ``except`` clause takes them.
+      name: What the argument is called in the error message.
+
     Raises:
-      TypeError: ``catch`` is not a subclass of ``Exception``, or a tuple of them.
+      TypeError: ``catch`` is not a subclass of ``Exception``, or a tuple of some.
     """
     kinds: tuple[object, ...] = catch if isinstance(catch, tuple) else (catch,)
+    if not kinds:
+        raise TypeError(f"{name}=() catches nothing: name the exceptions to catch")
     for kind in kinds:
         if not (isinstance(kind, type) and issubclass(kind, Exception)):
             raise TypeError(
-                f"catch={kind!r} is no subclass of Exception: name the exceptions to catch; "
+                f"{name}={kind!r} is no subclass of Exception: name the exceptions to catch; "
                 "cancellation and interrupts always leave"
             )
 

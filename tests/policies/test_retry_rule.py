@@ -188,11 +188,11 @@ def test_the_schedule_sees_the_errors() -> None:
         (lambda: Retry(untyped(None)), "retry is None: write a schedule"),
         (
             lambda: Retry(recurs(1), exceptions=untyped(KeyboardInterrupt)),
-            "exceptions has <class 'KeyboardInterrupt'>: write types that derive from Exception",
+            "exceptions=<class 'KeyboardInterrupt'> is no subclass of Exception",
         ),
         (
             lambda: Retry(recurs(1), exceptions=untyped((OSError, "ValueError"))),
-            "exceptions has 'ValueError'",
+            "exceptions='ValueError' is no subclass",
         ),
         (lambda: Retry(recurs(1), on=untyped(True)), "on is True: write a function"),
         (lambda: Retry(recurs(1), on=untyped(async_predicate)), "on is the async function"),

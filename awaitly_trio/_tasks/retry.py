@@ -1,0 +1,215 @@
+"""Trying again: the one engine of retries, for steps and for plain functions.
+
+What to do is decided in ``_policies.retry``; this module calls and waits.
+"""
+
+from __future__ import annotations
+
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
+
+import trio
+from typing_extensions import ParamSpec, TypeVar
+
+from awaitly_trio._policies.retry import Retry, as_retry
+from awaitly_trio._policies.schedule import Schedule
+from awaitly_trio._tasks.budget import Account, is_budgeted
+from awaitly_trio._tasks.clocks import wall_clock
+from awaitly_trio._tasks.listener import Listener
+from awaitly_trio._tasks.sources import chance
+from awaitly_trio._tasks.timeout import name_of
+from awaitly_trio._tasks.timeout import timeout as with_timeout
+from awaitly_trio._values.caught import Catch, covered
+from awaitly_trio._values.duration import seconds
+from awaitly_trio._values.result import Err, Ok
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+
+    from awaitly_trio._policies.retry import Stopped
+    from awaitly_trio._policies.schedule import Tick
+    from awaitly_trio._values.duration import Duration
+    from awaitly_trio._values.errors import TimedOut
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+E = TypeVar("E")
+Rule: TypeAlias = Schedule[Any, Any] | Retry
+
+
+async def attempts(
+    attempt: Callable[[int], Awaitable[R]],
+    rule: Retry,
+    *,
+    first: Err[Any] | None = None,
+    started: float | None = None,
+    on_retry: Callable[[Any, Tick[Any]], object] | None = None,
+    on_stop: Callable[[Any, int, Stopped], object] | None = None,
+) -> R:
+    """Attempt a call until it succeeds or the rule gives up; return what the last attempt gave.
+
+    A failure is an ``Err``, or an exception that the rule names.  Nothing is begun that the
+    enclosing deadline or a budget would not allow; once a scope around it is cancelled, the failure
+    at hand is returned.  ``Cancelled`` always leaves, also out of a wait.
+
+    Args:
+      attempt: Makes one attempt, given its number from 1.
+      rule: What is retried, and when.
+      first: The failure of a first attempt already made, which saves the cost of this function
+        for calls that succeed.  Not to be used under a budget.
+      started: When the first attempt began; now unless given.
+      on_retry: Is called before each wait with the error and the tick; it may not raise.
+      on_stop: Is called when the rule gives up, with the error, the number of attempts
+        and the reason; it may not raise.
+
+    Raises:
+      Exception: What an attempt raised and the rule does not name, or gives up on.
+    """
+    began = trio.current_time() if started is None else started
+    if not is_budgeted():
+        return await _attempts(
+            attempt, rule, None, first, began=began, on_retry=on_retry, on_stop=on_stop
+        )
+    with Account() as account:
+        result = await _attempts(
+            attempt, rule, account, first, began=began, on_retry=on_retry, on_stop=on_stop
+        )
+        if result.__class__ is not Err:
+            account.succeed()
+    return result
+
+
+async def _attempts(
+    attempt: Callable[[int], Awaitable[R]],
+    rule: Retry,
+    account: Account | None,
+    result: Any,
+    *,
+    began: float,
+    on_retry: Callable[[Any, Tick[Any]], object] | None,
+    on_stop: Callable[[Any, int, Stopped], object] | None,
+) -> R:
+    driver, raised, number = rule.start(chance(), _wall), None, 1
+    if result is None:
+        result, raised = await _attempt(attempt, 1, rule.exceptions)
+    while result.__class__ is Err:
+        now = trio.current_time()
+        tick = driver.decide(
+            result.error,
+            elapsed=now - began,
+            remaining=trio.current_effective_deadline() - now,
+            afford=None if account is None else account.afford,
+        )
+        if tick is None:
+            if on_stop is not None and driver.stopped is not None:
+                on_stop(result.error, number, driver.stopped)
+            if raised is not None:
+                # Its traceback holds this frame; without this the frame would hold it too.
+                try:
+                    raise raised
+                finally:
+                    del raised
+            break
+        if on_retry is not None:
+            on_retry(result.error, tick)
+        if rule.on_retry is not None:
+            Listener(partial(rule.on_retry, result.error)).tell(tick)
+        # A delay of zero adds no checkpoint; that is the duty of the call.
+        if tick.delay:
+            await trio.sleep(tick.delay)
+        number += 1
+        result, raised = await _attempt(attempt, number, rule.exceptions)
+    found: R = result
+    return found
+
+
+async def _attempt(
+    attempt: Callable[[int], Awaitable[Any]], number: int, caught: Catch[Exception]
+) -> tuple[Any, Exception | None]:
+    """Return what an attempt gave, and the exception that an ``Err`` of ours stands for."""
+    try:
+        return await attempt(number), None
+    except Exception as exc:
+        error = covered(exc, caught)
+        if error is None:
+            raise
+        return Err(error), exc
+
+
+@overload
+def retry(
+    fn: Callable[P, Awaitable[R]], rule: Rule, *, exceptions: Catch[Exception] = ...
+) -> Callable[P, Coroutine[Any, Any, R]]: ...
+@overload
+def retry(
+    fn: Callable[P, Awaitable[Ok[T] | Err[E]]],
+    rule: Rule,
+    *,
+    exceptions: Catch[Exception] = ...,
+    timeout: Duration,
+    total_timeout: Duration | None = ...,
+) -> Callable[P, Coroutine[Any, Any, Ok[T] | Err[E | TimedOut]]]: ...
+@overload
+def retry(
+    fn: Callable[P, Awaitable[Ok[T] | Err[E]]],
+    rule: Rule,
+    *,
+    exceptions: Catch[Exception] = ...,
+    total_timeout: Duration,
+) -> Callable[P, Coroutine[Any, Any, Ok[T] | Err[E | TimedOut]]]: ...
+def retry(
+    fn: Callable[P, Awaitable[Any]],
+    rule: Rule,
+    *,
+    exceptions: Catch[Exception] = (),
+    timeout: Duration | None = None,
+    total_timeout: Duration | None = None,
+) -> Callable[P, Coroutine[Any, Any, Any]]:
+    """Return an async function that retries, for one that returns a result or raises.
+
+    It returns what the last attempt returned, or raises what that raised, unchanged.  The
+    first attempt costs next to nothing; the rule is used from the first failure on.
+
+    Args:
+      fn: The function, called anew with the same arguments for each attempt.
+      rule: A schedule, or a ``Retry`` around one.
+      exceptions: Exception types that are retried; for a ``Retry``, set them there.
+      timeout: How long one attempt may take; expiry is ``Err(TimedOut(...))`` and is retried
+        like other errors.
+      total_timeout: How long all attempts may take, waits included.
+
+    Raises:
+      TypeError: The rule is none, or exceptions are given twice.
+      ValueError: A duration is negative or NaN.
+    """
+    chosen = _chosen(rule, exceptions)
+    name = name_of(fn)
+    call = fn if timeout is None else with_timeout(fn, seconds(timeout, "timeout"))
+    is_simple = not chosen.exceptions and not chosen.schedule.is_timed
+
+    @wraps(fn)
+    async def retried(*args: P.args, **kwargs: P.kwargs) -> Any:
+        first: Any = None
+        if is_simple and not is_budgeted():
+            first = await call(*args, **kwargs)
+            if first.__class__ is not Err:
+                return first
+        return await attempts(lambda _: call(*args, **kwargs), chosen, first=first)
+
+    if total_timeout is None:
+        return retried
+    limit = seconds(total_timeout, "total_timeout")
+    return with_timeout(retried, limit, name=name, total=True)
+
+
+def _chosen(rule: Rule, exceptions: Catch[Exception]) -> Retry:
+    if not exceptions:
+        return as_retry(rule)
+    if isinstance(rule, Retry):
+        raise TypeError(f"exceptions is {exceptions!r} beside a Retry: give them to the Retry")
+    return Retry(rule, exceptions=exceptions)
+
+
+def _wall() -> float:
+    return wall_clock()()
