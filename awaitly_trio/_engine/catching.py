@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from awaitly_trio._engine.watch import is_async
+from awaitly_trio._values.caught import check_catch, covered
 from awaitly_trio._values.result import Err, Ok
 
 if TYPE_CHECKING:
@@ -17,15 +19,17 @@ def catching(
 ) -> Callable[[Callable[..., Any]], Callable[..., Awaitable[Result[Any, Any]]]]:
     """Return what makes a dependency of a function: chosen exceptions become an ``Err``.
 
+    An exception group is caught when each of its leaves is; ``error`` is then
+    asked about the first of them.
+
     Raises:
       TypeError: ``catch`` names something that is no ``Exception``: what leaves
-        a cancelled task must never become a value.
+        a cancelled task must never become a value.  Or ``error`` is async.
     """
-    kinds = catch if isinstance(catch, tuple) else (catch,)
-    for kind in kinds:
-        if not (isinstance(kind, type) and issubclass(kind, Exception)):
-            msg = f"catch must name Exception types, got {kind!r}: cancellation cannot be caught"
-            raise TypeError(msg)
+    check_catch(catch)
+    if is_async(error):
+        msg = f"error must be a value or a plain function, got the async {error!r}"
+        raise TypeError(msg)
 
     def dependency(fn: Callable[..., Any]) -> Callable[..., Awaitable[Result[Any, Any]]]:
         async def caught(*args: Any) -> Result[Any, Any]:
@@ -33,8 +37,10 @@ def catching(
                 value = fn(*args)
                 if hasattr(value, "__await__"):
                     value = await value
-            except kinds as exc:
-                return Err(error(exc) if callable(error) else error, exc)
+            except Exception as raised:
+                if (leaf := covered(raised, catch)) is None:
+                    raise
+                return Err(error(leaf) if callable(error) else error, raised)
             return Ok(value)
 
         return caught

@@ -70,8 +70,10 @@ class Run(msgspec.Struct, eq=False):
 
         Raises:
           TypeError: ``result`` is not an ``Err``.
+          RunClosedError: The run has ended: an exit would be caught by nobody.
         """
         made = exit_with(self, result)
+        self.check_open()
         if self.left is None:
             self.left = made
         return made

@@ -152,21 +152,32 @@ class Watch:
         logger.error("observer %r raised; the run goes on without it", tell, exc_info=exc)
 
 
-def _methods(observers: Iterable[object], name: str) -> tuple[Callable[..., object], ...]:
-    """Collect a method of those observers that have it, refusing coroutine functions."""
-    found = [getattr(observer, name, None) for observer in observers]
-    for method in found:
-        if method is not None and _is_async(method):
-            msg = (
-                f"{method!r} is async, but observers are called synchronously: make it a plain def"
-            )
+def check_observers(observers: tuple[object, ...]) -> tuple[object, ...]:
+    """Return observers that can be told something, synchronously.
+
+    Raises:
+      TypeError: One has none of the three methods, or an async one.
+    """
+    for observer in observers:
+        methods = [getattr(observer, name, None) for name in ("on_start", "on_end", "on_event")]
+        if not any(map(callable, methods)):
+            msg = f"observer {observer!r} has none of on_start, on_end and on_event: add one"
             raise TypeError(msg)
-    return tuple(method for method in found if method is not None)
+        for method in filter(is_async, methods):
+            msg = f"observer has the async {method!r}, but is called synchronously: use a plain def"
+            raise TypeError(msg)
+    return observers
 
 
-def _is_async(method: object) -> bool:
-    code = getattr(getattr(method, "__func__", method), "__code__", None)
+def is_async(function: object) -> bool:
+    """Tell whether a function or method is a coroutine function."""
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
     return bool(getattr(code, "co_flags", 0) & _COROUTINE_FLAG)
+
+
+def _methods(observers: Iterable[object], name: str) -> tuple[Callable[..., object], ...]:
+    found = [getattr(observer, name, None) for observer in observers]
+    return tuple(method for method in found if method is not None)
 
 
 _COROUTINE_FLAG = 0x80
