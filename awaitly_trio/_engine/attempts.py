@@ -6,14 +6,14 @@ never off a ``Cancelled``.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import trio
 
-from awaitly_trio._engine.cancellation import outcome_of_exception, outcome_of_result
 from awaitly_trio._engine.options import MISSING
-from awaitly_trio._engine.watch import current_scope
-from awaitly_trio._tasks.sources import chance
+from awaitly_trio._engine.scoping import in_scope
+from awaitly_trio._tasks.retry import attempts
 from awaitly_trio._values.errors import TimedOut
 from awaitly_trio._values.events import FellBack, RetriesExhausted, Retrying, StepTimedOut
 from awaitly_trio._values.exits import check_result
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from awaitly_trio._engine.options import StepOptions
     from awaitly_trio._engine.pipeline import Call
     from awaitly_trio._policies.retry import Retry
-    from awaitly_trio._values.outcomes import Outcome
+    from awaitly_trio._policies.schedule import Tick
     from awaitly_trio._values.result import Result
 
     Invoke = Callable[[Call], Awaitable[Result[Any, Any]]]
@@ -67,31 +67,17 @@ async def retry_from(
 
     ``first`` is the failure of a first attempt that has already been made.
     """
-    driver, started, attempt = retry.start(chance()), trio.current_time(), 1
-    result: Result[Any, Any] | None = first
-    while True:
-        defect: Exception | None = None
-        if result is None:
-            try:
-                result = await _attempt(call, invoke, attempt)
-            except retry.exceptions as exc:
-                defect, result = exc, Err(exc)
-        if type(result) is Ok:
-            return result
-        now = trio.current_time()
-        tick = driver.decide(
-            result.error, elapsed=now - started, remaining=trio.current_effective_deadline() - now
-        )
-        if tick is None:
-            if attempt > 1:
-                call.tell(RetriesExhausted, attempts=attempt, error=result.error)
-            if defect is not None:
-                raise defect
-            return result
-        call.tell(Retrying, attempt=attempt, delay=tick.delay, error=result.error)
-        await trio.sleep(tick.delay)
-        result = None
-        attempt += 1
+
+    def tell_retry(error: object, tick: Tick[Any]) -> None:
+        call.tell(Retrying, attempt=tick.attempt, delay=tick.delay, error=error)
+
+    def tell_stop(error: object, attempts: int, reason: str) -> None:
+        if attempts > 1:
+            call.tell(RetriesExhausted, attempts=attempts, error=error, reason=reason)
+
+    return await attempts(
+        partial(_attempt, call, invoke), retry, first=first, on_retry=tell_retry, on_stop=tell_stop
+    )
 
 
 async def _attempt(call: Call, invoke: Invoke, attempt: int) -> Result[Any, Any]:
@@ -101,19 +87,7 @@ async def _attempt(call: Call, invoke: Invoke, attempt: int) -> Result[Any, Any]
         return await _limited(call, invoke, attempt)
     scope = run.open_scope("attempt", "attempt", call.scope)
     scope.attempt = attempt
-    watch.start(scope)
-    token = current_scope.set(scope)
-    outcome: Outcome | None = None
-    try:
-        result = await _limited(call, invoke, attempt)
-        outcome = outcome_of_result(result)
-    except BaseException as exc:
-        outcome = outcome_of_exception(exc)
-        raise
-    finally:
-        current_scope.reset(token)
-        watch.end(scope, outcome or outcome_of_exception(GeneratorExit()))
-    return result
+    return await in_scope(watch, scope, partial(_limited, call, invoke, attempt))
 
 
 async def _limited(call: Call, invoke: Invoke, attempt: int) -> Result[Any, Any]:

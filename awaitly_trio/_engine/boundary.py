@@ -6,20 +6,23 @@ exits of other runs leave as they came.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from awaitly_trio._engine.cancellation import notes_of, outcome_of_exception, outcome_of_result
+import msgspec
+
+from awaitly_trio._engine.cancellation import notes_of, outcome_of_result
 from awaitly_trio._engine.hooks import refused_by
-from awaitly_trio._engine.watch import current_scope
+from awaitly_trio._engine.scoping import in_scope
 from awaitly_trio._values.errors import RunRefusedError, UnexpectedError
 from awaitly_trio._values.exits import BaseExceptionGroup, Exit, part_of
-from awaitly_trio._values.outcomes import Outcome
 from awaitly_trio._values.result import Err, Ok
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from awaitly_trio._engine.run import Run
+    from awaitly_trio._values.outcomes import Outcome
     from awaitly_trio._values.result import Result
 
 
@@ -108,28 +111,17 @@ async def conclude_in_scope(
     kwargs: dict[str, Any],
 ) -> Result[Any, Any]:
     """Run a body in the scope of its run: told to observers, after the hooks agreed."""
-    watch, scope = run.watch, run.scope
-    if watch is None or scope is None:
+    if run.watch is None or run.scope is None:
         return await conclude(run, body, step, args, kwargs)
-    watch.start(scope)
-    token = current_scope.set(scope)
-    outcome: Outcome | None = None
-    try:
+
+    async def work() -> Result[Any, Any]:
         refusal = await _refusal(run)
-        if refusal is not None:
-            run.close()
-            skipped = isinstance(refusal.cause, RunRefusedError)
-            outcome = Outcome("skipped" if skipped else "defect", cause=refusal.cause)
-            return refusal
-        result = await conclude(run, body, step, args, kwargs)
-        outcome = _outcome(run, result)
-    except BaseException as exc:
-        outcome = outcome_of_exception(exc)
-        raise
-    finally:
-        current_scope.reset(token)
-        watch.end(scope, outcome or outcome_of_exception(GeneratorExit()))
-    return result
+        if refusal is None:
+            return await conclude(run, body, step, args, kwargs)
+        run.close()
+        return refusal
+
+    return await in_scope(run.watch, run.scope, work, partial(_read, run))
 
 
 async def _refusal(run: Run) -> Err[Any] | None:
@@ -143,18 +135,13 @@ async def _refusal(run: Run) -> Err[Any] | None:
     return None if hook is None else defect(run, RunRefusedError(run.name, hook))
 
 
-def _outcome(run: Run, result: Result[Any, Any]) -> Outcome:
+def _read(run: Run, result: Result[Any, Any]) -> Outcome:
     """Read the result of a run as the outcome of its scope."""
-    if type(result) is Err and type(result.error) is UnexpectedError:
-        cause = result.error.cause
-        return Outcome("defect", error=result.error, cause=cause, notes=notes_of(cause))
     outcome = outcome_of_result(result)
+    if type(result.cause if type(result) is Err else None) is RunRefusedError:
+        return msgspec.structs.replace(outcome, status="skipped")
+    if outcome.status == "defect":
+        return msgspec.structs.replace(outcome, notes=notes_of(outcome.cause))
     if run.left is not None and notes_of(run.left):
-        return Outcome(
-            outcome.status,
-            error=outcome.error,
-            cause=outcome.cause,
-            why=outcome.why,
-            notes=notes_of(run.left),
-        )
+        return msgspec.structs.replace(outcome, notes=notes_of(run.left))
     return outcome

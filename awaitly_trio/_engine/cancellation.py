@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from awaitly_trio._values.errors import TimedOut
+from awaitly_trio._values.errors import TimedOut, UnexpectedError
 from awaitly_trio._values.exits import Exit, leaves
 from awaitly_trio._values.outcomes import Outcome
 from awaitly_trio._values.result import Ok
@@ -23,6 +23,8 @@ def outcome_of_result(result: Result[Any, Any]) -> Outcome:
     error = result.error
     if type(error) is TimedOut:
         return Outcome("timed_out", error=error, cause=result.cause, why="deadline")
+    if type(error) is UnexpectedError:
+        return Outcome("defect", error=error, cause=error.cause)
     return Outcome("error", error=error, cause=result.cause)
 
 

@@ -44,8 +44,9 @@ class StepOptions(msgspec.Struct, frozen=True):
     @property
     def only_retries(self) -> bool:
         """Whether a retry of planned errors is all that is set: then a success needs nothing."""
-        rest = self.key is not None or self.is_limited or self.guarded
-        return self.retry is not None and not self.retry.exceptions and not rest
+        if self.retry is None or self.key is not None or self.is_limited or self.guarded:
+            return False
+        return not self.retry.exceptions and not self.retry.schedule.is_timed
 
     @property
     def is_limited(self) -> bool:

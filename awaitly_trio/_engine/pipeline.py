@@ -18,6 +18,7 @@ from awaitly_trio._engine.cancellation import outcome_of_exception, outcome_of_r
 from awaitly_trio._engine.hooks import gate_step, report_step
 from awaitly_trio._engine.options import NO_OPTIONS, StepOptions
 from awaitly_trio._engine.run import Run
+from awaitly_trio._engine.scoping import in_scope
 from awaitly_trio._engine.watch import current_scope
 from awaitly_trio._values.errors import UndeclaredDependencyError
 from awaitly_trio._values.exits import check_result
@@ -25,6 +26,7 @@ from awaitly_trio._values.outcomes import Outcome
 from awaitly_trio._values.scopes import Scope, ScopeKind
 
 if TYPE_CHECKING:
+    from awaitly_trio._engine.watch import Watch
     from awaitly_trio._tasks.crew import Crew
     from awaitly_trio._values.result import Result
 
@@ -95,38 +97,39 @@ async def perform(call: Call) -> Result[Any, Any]:
     call.name = name
     if run.watch is None:
         return await _answer(call)
-    return await _in_scope(call)
+    return await _in_scope(run.watch, call)
 
 
-async def _in_scope(call: Call) -> Result[Any, Any]:
-    run = call.run
-    watch = run.watch
-    if watch is None:
-        return await _answer(call)
-    scope = call.scope = run.open_scope(
-        call.kind, call.label, call.parent or current_scope.get(), call.options, call.number
-    )
+async def _in_scope(watch: Watch, call: Call) -> Result[Any, Any]:
+    parent = call.parent or current_scope.get()
+    scope = call.run.open_scope(call.kind, call.label, parent, call.options, call.number)
     scope.dependency, scope.arguments, scope.keywords = call.fn, call.args, call.kwargs
-    watch.start(scope)
-    token = current_scope.set(scope)
-    outcome: Outcome | None = None
-    hooked = not call.composite
-    try:
-        if hooked and run.settings.before_step is not None:
-            await gate_step(run, scope)
-        result = await _answer(call)
-        outcome = outcome_of_result(result)
-        if call.cached:
-            outcome = msgspec.structs.replace(outcome, cached=True)
-        if hooked and run.settings.after_step is not None:
-            await report_step(run, scope, outcome)
-    except BaseException as exc:
-        outcome = (call.reads or outcome_of_exception)(exc)
-        raise
-    finally:
-        current_scope.reset(token)
-        watch.end(scope, outcome or outcome_of_exception(GeneratorExit()))
+    call.scope = scope
+    return await in_scope(
+        watch,
+        scope,
+        partial(_hooked, call, scope),
+        partial(_read, call),
+        call.reads or outcome_of_exception,
+    )
+
+
+async def _hooked(call: Call, scope: Scope) -> Result[Any, Any]:
+    """Answer between the hooks before and after a step; an inner function has none."""
+    run = call.run
+    if call.composite:
+        return await _answer(call)
+    if run.settings.before_step is not None:
+        await gate_step(run, scope)
+    result = await _answer(call)
+    if run.settings.after_step is not None:
+        await report_step(run, scope, _read(call, result))
     return result
+
+
+def _read(call: Call, result: Result[Any, Any]) -> Outcome:
+    outcome = outcome_of_result(result)
+    return msgspec.structs.replace(outcome, cached=True) if call.cached else outcome
 
 
 async def _answer(call: Call) -> Result[Any, Any]:

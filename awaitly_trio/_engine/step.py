@@ -14,7 +14,7 @@ from typing_extensions import Never, ParamSpec, TypeVar, TypeVarTuple, Unpack
 from awaitly_trio._engine import composites
 from awaitly_trio._engine.attempts import retry_from
 from awaitly_trio._engine.catching import catching
-from awaitly_trio._engine.options import NO_OPTIONS, changed
+from awaitly_trio._engine.options import changed
 from awaitly_trio._engine.parallel import Group
 from awaitly_trio._engine.pipeline import Call, checkpoint, invoke, perform
 from awaitly_trio._engine.resources import Resources
@@ -22,6 +22,7 @@ from awaitly_trio._engine.run import time_left
 from awaitly_trio._engine.saga import SagaBlock, compensated
 from awaitly_trio._engine.step_concurrent import ConcurrentStep
 from awaitly_trio._engine.step_conditional import ConditionalStep
+from awaitly_trio._tasks.budget import is_budgeted
 from awaitly_trio._values.duration import seconds
 from awaitly_trio._values.result import Err, Ok
 
@@ -82,11 +83,11 @@ class Step(ConcurrentStep[E_contra], ConditionalStep[E_contra], Generic[E_contra
           TypeError: The dependency did not return a Result.
         """
         run = self._run
-        if run.bare and self._eager:
+        if run.bare and (self._eager or (self._recovers and not is_budgeted())):
             result = await fn(*args, **kwargs)
             if type(result) is Ok:
                 return result.value
-            if self._options is not NO_OPTIONS and type(result) is Err:
+            if self._recovers and type(result) is Err:
                 result = await self._recover(result, fn, args, kwargs)
                 if type(result) is Ok:
                     return result.value

@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 class StepBase:
     """The state of a step, and its two ways to run an inner function of the library."""
 
-    __slots__ = ("_eager", "_options", "_run")
+    __slots__ = ("_eager", "_options", "_recovers", "_run")
 
     def __init__(self, run: Run, options: StepOptions = NO_OPTIONS) -> None:
         self._run = run
         self._options = options
-        self._eager = not options.changes_flow or options.only_retries
+        self._eager = options is NO_OPTIONS or not options.changes_flow
+        self._recovers = options is not NO_OPTIONS and options.only_retries
 
     async def _compose(self, kind: ScopeKind, name: str, fn: Callable[..., Any], *args: Any) -> Any:
         """Run an inner function as one call with the options of this step; return its value."""

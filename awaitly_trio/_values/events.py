@@ -64,10 +64,15 @@ class Retrying(_Event, frozen=True, tag="retrying"):
 
 @final
 class RetriesExhausted(_Event, frozen=True, tag="retries_exhausted"):
-    """The last of ``attempts`` attempts, two or more, failed with ``error``."""
+    """The last of ``attempts`` attempts, two or more, failed with ``error``.
+
+    ``reason`` says why there was no further one: ``refused`` by the rule's
+    predicate, ``exhausted``, or the next would have outlasted the ``deadline`` or the ``budget``.
+    """
 
     attempts: int
     error: Any
+    reason: str
 
 
 @final
