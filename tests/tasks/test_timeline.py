@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -95,6 +96,27 @@ def test_time_can_be_read_while_the_run_closes(bound: bool) -> None:
     trio.run(main, clock=virtual())
 
     assert readings[0] == readings[1] == timeline.latest()
+
+
+def test_the_system_clock_is_a_counter_plus_a_constant() -> None:
+    """The short way to Trio's own clock is still open, and leads to the same time."""
+
+    async def offset() -> tuple[float, float]:
+        before = perf_counter()
+        time = trio.current_time()
+        return time - perf_counter(), time - before
+
+    async def main() -> None:
+        timeline = Timeline()
+        timeline.now()
+        lowest, highest = await offset()
+        await trio.sleep(0.01)
+        lowest_later, highest_later = await offset()
+
+        assert timeline.now is perf_counter
+        assert max(lowest, lowest_later) <= min(highest, highest_later) + 1e-9
+
+    trio.run(main)
 
 
 def test_a_run_keeps_no_timeline_alive() -> None:
