@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast, final
 
-from awaitly_trio._values import errors
+from awaitly_trio._values import errors, refusals
 from awaitly_trio._values.errors import RemoteError, WireReadError
 from awaitly_trio._values.result import Err, Ok, Result, checked
 from awaitly_trio._values.typed_json import TypedJson
@@ -24,8 +24,9 @@ _SYSTEM = (
     Err,
     *(
         kind
-        for kind in vars(errors).values()
-        if isinstance(kind, type) and kind.__module__ == errors.__name__ and kind is not RemoteError
+        for module in (errors, refusals)
+        for kind in vars(module).values()
+        if isinstance(kind, type) and kind.__module__ == module.__name__ and kind is not RemoteError
     ),
 )
 
