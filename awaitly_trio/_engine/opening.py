@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from awaitly_trio._engine.interposing import interposed
 from awaitly_trio._engine.options import check_label
 from awaitly_trio._engine.run import Run, RunSettings, run_info
-from awaitly_trio._engine.watch import Watch, current_scope
+from awaitly_trio._engine.step_cache import StepCache
+from awaitly_trio._engine.watch import Watch, check_observers, current_scope, is_async
 from awaitly_trio._values.scopes import RunInfo, Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterable
 
 _HOOKS = ("should_run", "before_start", "before_step", "after_step")
 
@@ -33,6 +35,7 @@ def open_run(name: str, settings: RunSettings, declared: tuple[Any, ...]) -> Run
     if above is not None:
         outer = above.owner.watch
         run.replace = {**above.owner.replace, **settings.replace}
+    run.replace = interposed(run.replace)
     added = (*ambient, *settings.observers)
     if added or outer is not None or run.replace or any(getattr(settings, h) for h in _HOOKS):
         run.watch = outer if outer is not None and not added else Watch(added, outer)
@@ -72,9 +75,12 @@ def observing(*observers: object) -> Generator[None]:
     """Watch every run that starts in the block, and in the tasks that the block starts.
 
     Entered before ``trio.run`` it watches the whole program.
+
+    Raises:
+      TypeError: An observer has none of the methods of ``Observer``, or an async one.
     """
     scope = Scope(0, "ambient", "ambient", RunInfo("", ""), current_scope.get(), 1, 0.0)
-    scope.arguments = observers
+    scope.arguments = check_observers(observers)
     token = current_scope.set(scope)
     try:
         yield
@@ -89,31 +95,68 @@ def with_settings(settings: RunSettings, changes: dict[str, Any]) -> RunSettings
       TypeError: A name is unknown, or a value has the wrong type.
       ValueError: A value is out of range.
     """
-    unknown = sorted(set(changes) - set(RunSettings.__struct_fields__))
+    unknown = sorted(set(changes) - _CHECKS.keys())
     if unknown:
-        known = ", ".join(RunSettings.__struct_fields__)
+        known = ", ".join(_CHECKS)
         msg = f"unknown option {', '.join(map(repr, unknown))}: a workflow takes {known}"
         raise TypeError(msg)
-    checked = dict(changes)
-    for name in ("name", "run_id"):
-        if checked.get(name) is not None:
-            check_label(checked[name], name)
-    for name in (*_HOOKS, "on_defect"):
-        hook = checked.get(name)
-        if hook is not None and not callable(hook):
-            msg = f"{name} must be a function, got {hook!r}"
-            raise TypeError(msg)
-    if "observers" in checked:
-        checked["observers"] = tuple(checked["observers"])
-    if "replace" in checked:
-        checked["replace"] = _checked_replacements(checked["replace"])
+    checked = {name: _CHECKS[name](value, name) for name, value in changes.items()}
     made: RunSettings = msgspec.structs.replace(settings, **checked)
     return made
 
 
-def _checked_replacements(replace: dict[Any, Any]) -> dict[Any, Any]:
+def _label(value: object, name: str) -> str | None:
+    return None if value is None else check_label(value, name)
+
+
+def _function(value: Any, name: str) -> Any:
+    if value is not None and not callable(value):
+        msg = f"{name} must be a function, got {value!r}"
+        raise TypeError(msg)
+    return value
+
+
+def _sync_function(value: Any, name: str) -> Any:
+    if is_async(_function(value, name)):
+        msg = f"{name} must be a plain function, got the async {value!r}: nobody awaits it"
+        raise TypeError(msg)
+    return value
+
+
+def _cache(value: object, name: str) -> StepCache | None:
+    if value is not None and not isinstance(value, StepCache):
+        msg = f"{name} must be a StepCache, got {value!r}"
+        raise TypeError(msg)
+    return value
+
+
+def _observers(value: Iterable[object], _name: str) -> tuple[object, ...]:
+    return check_observers(tuple(value))
+
+
+def _anything(value: Any, _name: str) -> Any:
+    return value
+
+
+def _replacements(replace: dict[Any, Any], name: str) -> dict[Any, Any]:
     for dependency, stand_in in replace.items():
         if not callable(dependency) or not callable(stand_in):
-            msg = f"replace maps functions to functions, got {dependency!r}: {stand_in!r}"
+            msg = f"{name} maps functions to functions, got {dependency!r}: {stand_in!r}"
             raise TypeError(msg)
     return dict(replace)
+
+
+_CHECKS: dict[str, Any] = {
+    "name": _label,
+    "run_id": _label,
+    "observers": _observers,
+    "context": _anything,
+    "cache": _cache,
+    "replace": _replacements,
+    "should_run": _function,
+    "before_start": _function,
+    "before_step": _function,
+    "after_step": _function,
+    "on_defect": _sync_function,
+    "declared_only": _anything,
+}

@@ -100,6 +100,10 @@ class Scheduler(random.Random):
         """Return the number of a task: 0 for the first of the test, ``OUTSIDE`` for others."""
         return self._births.get(task, OUTSIDE)
 
+    def step_count(self) -> int:
+        """Return how many steps the test has taken in this schedule."""
+        return len(self._steps)
+
     def allow(self, limit: int) -> None:
         """Let the schedule go on, up to another number of steps."""
         self._limit = limit

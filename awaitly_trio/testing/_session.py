@@ -96,11 +96,16 @@ class Session(Generic[R]):
         Raises:
           SchedulerUnavailableError: Schedules cannot be decided under this Trio.
           SchedulerBusyError: Another exploration is under way.
+          RuntimeError: It was called inside a run of Trio.
         """
         with (
             order_decided_by(self.scheduler),
             Watchdog(self._clock.guard, self._patience) as watchdog,
         ):
+            if trio.lowlevel.in_trio_run():
+                raise RuntimeError(
+                    "explore and sweep start Trio themselves: call them from a plain function"
+                )
             self._next(None)
             while self._plan is not None:
                 try:
@@ -142,7 +147,8 @@ class Session(Generic[R]):
 
         if plan.instrument is not None:
             trio.lowlevel.add_instrument(plan.instrument)
-        former_profile = sys.getprofile()
+        # A profiler or a coverage tool that is at work keeps its hook.
+        profile = plan.profile if sys.getprofile() is None else None
         try:
             async with trio.open_nursery() as nursery:
                 guard.watch(nursery.cancel_scope)
@@ -150,10 +156,11 @@ class Session(Generic[R]):
                 self.scheduler.begin(
                     plan.chooser, limit=self._max_steps, on_limit=self._stop_livelock
                 )
-                if plan.profile is not None:
-                    sys.setprofile(plan.profile)
+                if profile is not None:
+                    sys.setprofile(profile)
         finally:
-            sys.setprofile(former_profile)
+            if profile is not None:
+                sys.setprofile(None)
             guard.watch(None)
             if plan.instrument is not None:
                 trio.lowlevel.remove_instrument(plan.instrument)
