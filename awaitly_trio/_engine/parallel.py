@@ -187,6 +187,7 @@ class Block:
     """The work of a parallel block: its scope, its allowance, its crew, from outside in."""
 
     __slots__ = (
+        "_begun",
         "_calls",
         "_crew",
         "_limit",
@@ -207,7 +208,7 @@ class Block:
         self._limit: trio.CancelScope | None = None
         self._scope: Scope | None = None
         self._token: Token[Scope | None] | None = None
-        self._open = False
+        self._begun = self._open = False
 
     def launch(
         self,
@@ -222,8 +223,7 @@ class Block:
           RunClosedError: The block is not open.
         """
         if not self._open:
-            what = "parallel block"
-            raise RunClosedError(what, self._name)
+            raise self._closed()
         run, start_soon = self._run, self._crew.nursery.start_soon
         handle: Handle[Any] = Handle(fn)
         if run.bare and options is NO_OPTIONS:
@@ -237,10 +237,21 @@ class Block:
         start_soon(self._work, handle, perform, (call,), _NO_KEYWORDS)
         return handle
 
+    def _closed(self) -> RunClosedError:
+        what = "parallel block"
+        return RunClosedError(what, self._name)
+
     async def open(self) -> None:
-        """Begin the scope, the allowance and the nursery."""
+        """Begin the scope, the allowance and the nursery.
+
+        Raises:
+          RunClosedError: The run has ended, or the block was entered before.
+        """
         run = self._run
         run.check_open()
+        if self._begun:
+            raise self._closed()
+        self._begun = True
         if run.watch is not None:
             scope = self._scope = run.open_scope(
                 "parallel", self._name, current_scope.get(), self._options

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from awaitly_trio._tasks.crew import HELD, Crew
+from awaitly_trio._values.exits import check_result
 from awaitly_trio._values.result import Ok
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ async def race(
       ValueError: There is no branch, so nothing could ever win.
       Exception: What a branch raised, also while it was being cancelled: a
         defect ends the race and is never hidden by a winner.
+      TypeError: A branch did not return a Result.
     """
     if not branches:
         msg = "a race needs at least one branch: with none, nothing could ever win"
@@ -50,7 +52,7 @@ async def race(
 
     async def compete(index: int, branch: Callable[[], Awaitable[Result[T, E]]]) -> None:
         try:
-            result = await branch()
+            result = check_result(await branch())
         except HELD as exc:
             members.fail(exc, index, f"branch {index} of the race raised")
             return

@@ -11,7 +11,7 @@ from typing_extensions import TypeVar
 
 from awaitly_trio._tasks.crew import Crew
 from awaitly_trio._values.errors import UnexpectedError
-from awaitly_trio._values.exits import Exit
+from awaitly_trio._values.exits import Exit, check_result
 from awaitly_trio._values.result import Err, Ok
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ async def settle(
 
     async def work(index: int, branch: Callable[[], Awaitable[Result[T, E]]]) -> None:
         try:
-            tally.add(index, await branch())
+            tally.add(index, check_result(await branch()))
         except Exit as exc:
             members.fail(exc, index, f"branch {index} left its run")
             return
