@@ -19,6 +19,8 @@ from awaitly_trio._values.errors import TimedOut
 Use: TypeAlias = Literal["retry", "hedge"]
 
 _SLOTS = 10
+# A share of 0.29 of a hundred calls is 29 retries, but as floats a little less.
+_ROUNDING = 1e-9
 
 
 class PurseStatistics(msgspec.Struct, frozen=True):
@@ -107,7 +109,7 @@ class SharePurse:
         self._slot(now)
         calls = sum(slot.calls for slot in self._slots)
         spent = sum(getattr(slot, use) for slot in self._slots)
-        return bool(spent < self.minimum + self._most[use] * calls)
+        return bool(spent + 1 <= self.minimum + self._most[use] * calls + _ROUNDING)
 
     def pay(self, use: Use, error: object, now: float) -> float:  # noqa: ARG002
         """Count one more."""

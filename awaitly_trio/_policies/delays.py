@@ -36,14 +36,21 @@ class Series(Plan, frozen=True):
         return lambda _given, _elapsed, _at_least: next(moves, None)
 
 
-class Spaced(Series, frozen=True):
+class Spaced(Plan, frozen=True):
     """The same delay for ever; the output counts from zero."""
 
     delay: float
 
-    def moves(self) -> Iterator[Move]:
-        """Yield one delay without end."""
-        return (Move(self.delay, n) for n in count())
+    def begin(self, sources: Sources) -> Play:  # noqa: ARG002
+        """Return a play that counts; it is the commonest, so it does without an iterator."""
+        delay, number = self.delay, -1
+
+        def play(given: object, elapsed: float, at_least: float) -> Move:  # noqa: ARG001
+            nonlocal number
+            number += 1
+            return Move(delay, number)
+
+        return play
 
     def __repr__(self) -> str:
         return f"spaced({self.delay!r})" if self.delay else "forever()"

@@ -53,10 +53,12 @@ class Move(msgspec.Struct, frozen=True):
 
     def settle(self) -> float:
         """Return the seconds to wait; draws from chance, so ask only once."""
-        high = min(self.high, self.latest)
-        delay = bounded(self.delay, self.low, high)
+        low, high = self.low, self.high
+        if self.latest != math.inf:
+            high = min(high, self.latest)
+        delay = bounded(self.delay, low, high)
         for spread in self.spreads:
-            delay = spread(delay, self.low, high)
+            delay = spread(delay, low, high)
         return delay
 
 
@@ -78,7 +80,8 @@ class Plan(msgspec.Struct, frozen=True):
 
 def bounded(delay: float, low: float, high: float) -> float:
     """Return the delay within its bounds; where they contradict each other, ``high`` wins."""
-    return min(max(delay, low), high)
+    # The comparison is for speed: it is true for most, and costs a fifth of the two calls.
+    return delay if low <= delay <= high else min(max(delay, low), high)
 
 
 def shown(value: object) -> str:

@@ -123,7 +123,7 @@ class RetryDriver:
         error: object,
         *,
         elapsed: float = 0.0,
-        remaining: float = math.inf,
+        remaining: float | Callable[[], float] = math.inf,
         afford: Callable[[object], bool] | None = None,
     ) -> Tick[Any] | None:
         """Return how long to wait before the next attempt, or ``None`` to give up for good.
@@ -131,32 +131,32 @@ class RetryDriver:
         Args:
           error: What the attempt failed with.
           elapsed: Seconds since the first attempt began.
-          remaining: Seconds until the enclosing deadline; no delay reaches it.
+          remaining: Seconds until the enclosing deadline, or a function that tells them; no
+            delay above zero reaches it.  ``-math.inf`` means that the task is cancelled: then the
+            tick is returned, for its wait is where cancellation leaves.
           afford: Pays for a retry from a budget; asked last, when all else is in favour.
         """
         if self.stopped is not None:
             return None
         self.attempts += 1
-        found = self._judge(error, elapsed, remaining)
-        if not isinstance(found, str) and afford is not None and not afford(error):
-            found = "budget"
-        if isinstance(found, str):
-            self.stopped = found
-            return None
-        return found
-
-    def _judge(self, error: object, elapsed: float, remaining: float) -> Tick[Any] | Stopped:
         hint = self._retry.delay_hint(error)
         # Written so that NaN, which comes from the other side, counts as no hint.
         at_least = hint if hint is not None and hint > 0 else 0.0
+        tick = None
         if not self._retry.on(error, self.attempts) or at_least == math.inf:
-            return "refused"
+            self.stopped = "refused"
+        elif (tick := self._next(error, elapsed, at_least)) is None:
+            self.stopped = "exhausted"
+        elif tick.delay and not _fits(tick.delay, remaining):
+            self.stopped = "deadline"
+        elif afford is not None and not afford(error):
+            self.stopped = "budget"
+        return None if self.stopped else tick
+
+    def _next(self, error: object, elapsed: float, at_least: float) -> Tick[Any] | None:
         if self._driver is None:
             self._driver = self._retry.schedule.start(self._chance, self._wall)
-        tick = self._driver.next(error, elapsed, at_least=at_least)
-        if tick is None:
-            return "exhausted"
-        return "deadline" if tick.delay >= remaining else tick
+        return self._driver.next(error, elapsed, at_least=at_least)
 
 
 def as_retry(value: Schedule[Any, Any] | Retry) -> Retry:
@@ -166,6 +166,11 @@ def as_retry(value: Schedule[Any, Any] | Retry) -> Retry:
       TypeError: It is neither.
     """
     return value if isinstance(value, Retry) else Retry(value)
+
+
+def _fits(delay: float, remaining: float | Callable[[], float]) -> bool:
+    left = remaining() if callable(remaining) else remaining
+    return delay < left or left == -math.inf
 
 
 def check_sync(fn: object, name: str) -> None:

@@ -87,7 +87,9 @@ class Driver(Generic[In_contra, Out_co]):
         if move is None:
             self._play = None
             return None
-        delay = max(move.settle(), at_least)
+        delay = move.settle()
+        if at_least:
+            delay = max(delay, at_least)
         if delay == math.inf:
             self._play = None
             return None

@@ -5,14 +5,16 @@ What to do is decided in ``_policies.retry``; this module calls and waits.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial, wraps
-from typing import TYPE_CHECKING, Any, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, cast, overload
 
+import msgspec
 import trio
 from typing_extensions import ParamSpec, TypeVar
 
-from awaitly_trio._policies.retry import Retry, as_retry
-from awaitly_trio._policies.schedule import Schedule
+from awaitly_trio._policies.retry import Retry, Stopped, as_retry
+from awaitly_trio._policies.schedule import Schedule, Tick
 from awaitly_trio._tasks.budget import Account, is_budgeted
 from awaitly_trio._tasks.clocks import wall_clock
 from awaitly_trio._tasks.listener import Listener
@@ -24,10 +26,8 @@ from awaitly_trio._values.duration import seconds
 from awaitly_trio._values.result import Err, Ok
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Coroutine
 
-    from awaitly_trio._policies.retry import Stopped
-    from awaitly_trio._policies.schedule import Tick
     from awaitly_trio._values.duration import Duration
     from awaitly_trio._values.errors import TimedOut
 
@@ -50,8 +50,8 @@ async def attempts(
     """Attempt a call until it succeeds or the rule gives up; return what the last attempt gave.
 
     A failure is an ``Err``, or an exception that the rule names.  Nothing is begun that the
-    enclosing deadline or a budget would not allow; once a scope around it is cancelled, the failure
-    at hand is returned.  ``Cancelled`` always leaves, also out of a wait.
+    enclosing deadline or a budget would not allow.  The wait between attempts is a cancellation
+    point even if it is zero; ``Cancelled`` always leaves.
 
     Args:
       attempt: Makes one attempt, given its number from 1.
@@ -67,74 +67,70 @@ async def attempts(
       Exception: What an attempt raised and the rule does not name, or gives up on.
     """
     began = trio.current_time() if started is None else started
+    course = _Course(rule, began, on_retry, on_stop)
     if not is_budgeted():
-        return await _attempts(
-            attempt, rule, None, first, began=began, on_retry=on_retry, on_stop=on_stop
-        )
+        return await _follow(course, attempt, first, None)
     with Account() as account:
-        result = await _attempts(
-            attempt, rule, account, first, began=began, on_retry=on_retry, on_stop=on_stop
-        )
+        result = await _follow(course, attempt, first, account.afford)
         if result.__class__ is not Err:
             account.succeed()
     return result
 
 
-async def _attempts(
+class _Course(msgspec.Struct, frozen=True):
+    """What does not change from one attempt to the next."""
+
+    rule: Retry
+    began: float
+    on_retry: Callable[[Any, Tick[Any]], object] | None
+    on_stop: Callable[[Any, int, Stopped], object] | None
+
+    def tell(self, error: Any, tick: Tick[Any]) -> None:
+        if self.on_retry is not None:
+            self.on_retry(error, tick)
+        if self.rule.on_retry is not None:
+            Listener(partial(self.rule.on_retry, error)).tell(tick)
+
+
+async def _follow(
+    course: _Course,
     attempt: Callable[[int], Awaitable[R]],
-    rule: Retry,
-    account: Account | None,
     result: Any,
-    *,
-    began: float,
-    on_retry: Callable[[Any, Tick[Any]], object] | None,
-    on_stop: Callable[[Any, int, Stopped], object] | None,
+    afford: Callable[[object], bool] | None,
 ) -> R:
-    driver, raised, number = rule.start(chance(), _wall), None, 1
-    if result is None:
-        result, raised = await _attempt(attempt, 1, rule.exceptions)
-    while result.__class__ is Err:
-        now = trio.current_time()
-        tick = driver.decide(
-            result.error,
-            elapsed=now - began,
-            remaining=trio.current_effective_deadline() - now,
-            afford=None if account is None else account.afford,
-        )
+    rule, number, raised = course.rule, 1, None
+    driver = rule.start(chance(), _wall)
+    while True:
+        if result is None:
+            try:
+                result = await attempt(number)
+            except Exception as exc:
+                error = covered(exc, rule.exceptions)
+                if error is None:
+                    raise
+                raised, result = exc, Err(error)
+        if result.__class__ is not Err:
+            return cast("R", result)
+        elapsed = trio.current_time() - course.began
+        tick = driver.decide(result.error, elapsed=elapsed, remaining=_remaining, afford=afford)
         if tick is None:
-            if on_stop is not None and driver.stopped is not None:
-                on_stop(result.error, number, driver.stopped)
-            if raised is not None:
-                # Its traceback holds this frame; without this the frame would hold it too.
-                try:
-                    raise raised
-                finally:
-                    del raised
             break
-        if on_retry is not None:
-            on_retry(result.error, tick)
-        if rule.on_retry is not None:
-            Listener(partial(rule.on_retry, result.error)).tell(tick)
-        # A delay of zero adds no checkpoint; that is the duty of the call.
+        course.tell(result.error, tick)
         if tick.delay:
             await trio.sleep(tick.delay)
-        number += 1
-        result, raised = await _attempt(attempt, number, rule.exceptions)
-    found: R = result
-    return found
-
-
-async def _attempt(
-    attempt: Callable[[int], Awaitable[Any]], number: int, caught: Catch[Exception]
-) -> tuple[Any, Exception | None]:
-    """Return what an attempt gave, and the exception that an ``Err`` of ours stands for."""
+        else:
+            # To let others run is the duty of the call, and would cost more than all the rest.
+            await trio.lowlevel.checkpoint_if_cancelled()
+        result, raised, number = None, None, number + 1
+    if course.on_stop is not None and driver.stopped is not None:
+        course.on_stop(result.error, number, driver.stopped)
+    if raised is None:
+        return cast("R", result)
     try:
-        return await attempt(number), None
-    except Exception as exc:
-        error = covered(exc, caught)
-        if error is None:
-            raise
-        return Err(error), exc
+        raise raised
+    finally:
+        # Its traceback holds this frame; without this the frame would hold it too.
+        del raised
 
 
 @overload
@@ -209,6 +205,10 @@ def _chosen(rule: Rule, exceptions: Catch[Exception]) -> Retry:
     if isinstance(rule, Retry):
         raise TypeError(f"exceptions is {exceptions!r} beside a Retry: give them to the Retry")
     return Retry(rule, exceptions=exceptions)
+
+
+def _remaining() -> float:
+    return trio.current_effective_deadline() - trio.current_time()
 
 
 def _wall() -> float:

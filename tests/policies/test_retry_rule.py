@@ -155,6 +155,19 @@ def test_no_delay_reaches_the_deadline(remaining: float, goes_on: bool) -> None:
     assert driver.stopped == (None if goes_on else "deadline")
 
 
+def test_the_deadline_is_asked_for_only_where_it_matters() -> None:
+    """No wait needs no time, and a cancelled task leaves out of its wait, not with an error."""
+
+    def never() -> float:
+        raise AssertionError("asked")
+
+    instant = as_retry(recurs(1)).start(chance()).decide("x", remaining=never)
+    cancelled = as_retry(spaced(1)).start(chance()).decide("x", remaining=lambda: -math.inf)
+
+    assert instant is not None
+    assert cancelled is not None
+
+
 def test_a_budget_is_asked_last() -> None:
     """A retry that would not happen anyway costs nothing."""
     paid: list[object] = []
@@ -163,8 +176,8 @@ def test_a_budget_is_asked_last() -> None:
         paid.append(error)
         return len(paid) < 2
 
-    driver = Retry(recurs(9), on=lambda error, _: error != "fatal").start(chance())
-    driver.decide("late", remaining=0, afford=afford)
+    Retry(spaced(1)).start(chance()).decide("late", remaining=0.5, afford=afford)
+    Retry(recurs(0)).start(chance()).decide("once", afford=afford)
     driver = Retry(recurs(9)).start(chance())
 
     assert driver.decide("busy", afford=afford) is not None

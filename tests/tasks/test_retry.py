@@ -217,17 +217,20 @@ async def test_cancellation_leaves_out_of_a_wait(autojump_clock: MockClock) -> N
 
 
 @pytest.mark.parametrize("delay", [0, 5])
-async def test_a_failure_beside_a_cancellation_is_returned(delay: float) -> None:
-    """An attempt that failed just as its scope was cancelled is not made again."""
+async def test_a_cancelled_retry_makes_no_further_attempt(delay: float) -> None:
+    """Between attempts is a cancellation point, even if there is no wait."""
+    calls: list[float] = []
     with trio.CancelScope() as scope:
 
         async def fail_and_cancel() -> Result[int, str]:
+            calls.append(trio.current_time())
             scope.cancel(reason="a test")
             return Err("busy")
 
-        result = await retry(fail_and_cancel, spaced(delay))()
+        await retry(fail_and_cancel, spaced(delay))()
 
-    assert result == Err("busy")
+    assert scope.cancelled_caught
+    assert len(calls) == 1
 
 
 async def test_cancellation_is_not_a_failure(autojump_clock: MockClock) -> None:
