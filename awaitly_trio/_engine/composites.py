@@ -9,6 +9,7 @@ import trio
 
 from awaitly_trio._engine.pipeline import Call, perform, read_cancelled
 from awaitly_trio._engine.watch import current_scope
+from awaitly_trio._policies.retry import check_sync
 from awaitly_trio._tasks.batch import run_batches
 from awaitly_trio._tasks.crew import Crew
 from awaitly_trio._tasks.gather import gather
@@ -104,6 +105,8 @@ async def batch_of(  # noqa: PLR0917  # handed on by the pipeline, which knows p
         return crews[-1]
 
     tell = _progress(run, len(items))
+    if on_progress is not None:
+        check_sync(on_progress, "on_progress")
 
     def progressed(progress: BatchProgress) -> None:
         if tell is not None:

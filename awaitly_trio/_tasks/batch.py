@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, final
 import msgspec
 import trio
 
+from awaitly_trio._policies.retry import check_sync
+from awaitly_trio._tasks.listener import Listener
 from awaitly_trio._tasks.mapping import check_limit, map_each
 from awaitly_trio._values.duration import seconds
 from awaitly_trio._values.exits import check_result
@@ -76,22 +78,26 @@ async def run_batches(
 
     Raises:
       ValueError: ``size``, ``limit`` or ``delay`` is out of range.
-      Exception: What a function raised.
+      TypeError: ``on_progress`` is async.
+      Exception: What a function raised, except ``on_progress``: that is logged.
     """
-    check_limit(size, "size")
+    _check_size(size)
     check_limit(limit)
+    if on_progress is not None:
+        check_sync(on_progress, "on_progress")
+    progress = Listener(on_progress)
     pause = seconds(delay, "delay")
-    batches = -(-len(items) // int(size))
+    batches = -(-len(items) // size)
     values: list[T] = []
     if not items:
         await trio.lowlevel.checkpoint_if_cancelled()
     for batch in range(1, batches + 1):
         if batch > 1 and pause:
             await trio.sleep(pause)
-        start = (batch - 1) * int(size)
+        start = (batch - 1) * size
         done = await _one_batch(
             fn=fn,
-            items=items[start : start + int(size)],
+            items=items[start : start + size],
             limit=limit,
             start=start,
             batch=batch,
@@ -100,13 +106,18 @@ async def run_batches(
         if type(done) is Err:
             return done
         values += done.value
-        if on_progress is not None:
-            on_progress(BatchProgress(batch, batches, len(values), len(items)))
+        progress.tell(BatchProgress(batch, batches, len(values), len(items)))
         if after_batch is not None:
             checked: Result[Any, E] = check_result(await after_batch())
             if type(checked) is Err:
                 return Err(checked.error, BatchPosition(batch, None, checked.cause))
     return Ok(values)
+
+
+def _check_size(size: object) -> None:
+    if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+        msg = f"size must be a whole number from 1, got {size!r}"
+        raise ValueError(msg)
 
 
 async def _one_batch(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Sized
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import trio
 
 from awaitly_trio._tasks.crew import HELD, Crew
+from awaitly_trio._tasks.listener import Listener
 from awaitly_trio._values.result import Err, Ok
 
 if TYPE_CHECKING:
@@ -34,14 +36,16 @@ async def map_each(
 ) -> Result[list[T], E]:
     """Call a function for each item, at most ``limit`` at once, and collect the values.
 
-    Items are taken when a place is free, never earlier, so an endless or slow
-    iterable is fine.  The first failure cancels the rest.
+    Items are taken in their order and when a place is free, never earlier, so an
+    endless or slow iterable is fine.  The first failure cancels the rest, and no
+    item is begun after it.
 
     Args:
       fn: Called with one item; returns a Result.
       items: A sync or async iterable.  An async generator is closed at the end.
       limit: How many items are worked on at once; ``math.inf`` for all.
       on_done: Called with the number of items that have succeeded, after each.
+        What it raises is logged and changes nothing.
       crew: A crew of the caller's that tells afterwards who ended it.
 
     Returns:
@@ -54,6 +58,7 @@ async def map_each(
     check_limit(limit)
     values: dict[int, T] = {}
     failures: list[Err[E]] = []
+    progress = Listener(on_done)
 
     async def one(index: int, item: Item) -> bool:
         try:
@@ -66,18 +71,19 @@ async def map_each(
             members.end("sibling_failed", index, f"item {index} failed")
             return False
         values[index] = result.value
-        if on_done is not None:
-            on_done(len(values))
-        return True
+        progress.tell(len(values))
+        # A worker that succeeds in the very moment in which another one fails
+        # would otherwise begin one more item.
+        return members.why is None
 
     async with crew or Crew() as members:
         if isinstance(items, AsyncIterable):
             await _feed_async(items, limit, one, members)
-        elif math.isinf(limit):
-            for index, item in enumerate(items):
-                members.nursery.start_soon(one, index, item)
         else:
-            _start_workers(items, int(limit), one, members)
+            # Also without a limit there are workers: tasks that are started
+            # together begin in any order, but each takes the next item.
+            taken = list(items) if math.isinf(limit) else items
+            _start_workers(taken, limit, one, members)
     if failures:
         return failures[0]
     if not values:
@@ -98,7 +104,7 @@ def check_limit(limit: float, name: str = "limit") -> None:
 
 
 def _start_workers(
-    items: Iterable[Any], limit: int, one: Callable[[int, Any], Awaitable[bool]], members: Crew
+    items: Iterable[Any], limit: float, one: Callable[[int, Any], Awaitable[bool]], members: Crew
 ) -> None:
     """Start a fixed pool over one shared iterator: cheaper than a task for each item."""
     numbered = enumerate(items)
@@ -112,7 +118,7 @@ def _start_workers(
             members.fail(exc, None, "the iterable failed")
 
     size = len(items) if isinstance(items, Sized) else limit
-    for _ in range(min(limit, size)):
+    for _ in range(int(min(limit, size))):
         members.nursery.start_soon(worker)
 
 
@@ -125,8 +131,11 @@ async def _feed_async(
     """Take from an async iterable when a place is free, and start a task for each item."""
     places = trio.Semaphore(int(limit)) if limit != math.inf else None
 
-    async def placed(index: int, item: Any) -> None:
-        await one(index, item)
+    waiting: deque[tuple[int, Any]] = deque()
+
+    async def placed() -> None:
+        # Taken from the left, because tasks begin in any order.
+        await one(*waiting.popleft())
         if places is not None:
             places.release()
 
@@ -140,7 +149,8 @@ async def _feed_async(
                 item = await source.__anext__()
             except StopAsyncIteration:
                 return
-            members.nursery.start_soon(placed, index, item)
+            waiting.append((index, item))
+            members.nursery.start_soon(placed)
             index += 1
     finally:
         close = getattr(source, "aclose", None)
