@@ -83,6 +83,14 @@ class _Limiter:
         """Return a record of what is left, and of the line."""
         return self._queue.statistics()
 
+    def __repr__(self) -> str:
+        """Say what is left and who waits."""
+        now = self.statistics()
+        return (
+            f"<{type(self).__name__} {self.name!r}, {now.available:.3g} of {now.capacity:g} "
+            f"available, {now.waiting} waiting>"
+        )
+
     def _limited(self, fn: Callable[P, Awaitable[Any]]) -> Callable[P, Awaitable[Any]]:
         queue = self._queue
         state = queue.state
@@ -181,14 +189,6 @@ class RateLimiter(_Limiter):
         view = RateLimiter.__new__(RateLimiter)
         _Limiter.__init__(view, self._queue, cost)
         return view
-
-    def __repr__(self) -> str:
-        """Say what is left and who waits."""
-        now = self.statistics()
-        return (
-            f"<RateLimiter {self.name!r}, {now.available:.3g} of {now.capacity:g} available, "
-            f"{now.waiting} waiting>"
-        )
 
 
 @final

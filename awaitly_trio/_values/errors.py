@@ -57,10 +57,13 @@ class RateLimited(msgspec.Struct, frozen=True):
 
 @final
 class QueueFull(msgspec.Struct, frozen=True):
-    """A bulkhead refused the call: ``capacity`` callers were already waiting."""
+    """A bulkhead refused the call: no place was free, nor came free in the time allowed.
+
+    ``capacity`` is how many callers may wait for one.
+    """
 
     name: str
-    capacity: int
+    capacity: float
 
 
 @final
