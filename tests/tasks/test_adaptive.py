@@ -56,7 +56,7 @@ async def test_successes_raise_the_limit(autojump_clock: MockClock) -> None:
     limiter = AdaptiveLimiter("api", Aimd(initial=4), max_queue=99)
 
     async with trio.open_nursery() as nursery:
-        for _ in range(5):
+        for _ in range(8):
             nursery.start_soon(limiter, work, None, 1)
 
     assert limiter.statistics().limit == 5
