@@ -31,33 +31,38 @@ if TYPE_CHECKING:
     Invoke = Callable[[Call], Awaitable[Result[Any, Any]]]
 
 
-async def attempt_all(call: Call, invoke: Invoke) -> Result[Any, Any]:
-    """Make the attempts that the options allow, then try the fallback.
+def attempt_all(call: Call, invoke: Invoke) -> Awaitable[Result[Any, Any]]:
+    """Make the attempts that the options allow, then try the fallback: await what this returns.
 
     Raises:
       Exception: A defect of the dependency, of the fallback or of a predicate.
     """
-    options = call.options
+    if call.options.fallback is not None:
+        return _or_fall_back(call, invoke)
+    return _in_total(call, invoke)
+
+
+async def _or_fall_back(call: Call, invoke: Invoke) -> Result[Any, Any]:
     result = await _in_total(call, invoke)
-    if options.fallback is not None and type(result) is Err:
-        return await _fall_back(call, result)
-    return result
+    return await _fall_back(call, result) if type(result) is Err else result
 
 
-async def _in_total(call: Call, invoke: Invoke) -> Result[Any, Any]:
-    total = call.options.total_timeout
-    if total is None:
-        return await _repeat(call, invoke)
+def _in_total(call: Call, invoke: Invoke) -> Awaitable[Result[Any, Any]]:
+    if call.options.total_timeout is not None:
+        return _timed_in_total(call, invoke, call.options.total_timeout)
+    return _repeat(call, invoke)
+
+
+async def _timed_in_total(call: Call, invoke: Invoke, total: float) -> Result[Any, Any]:
     with trio.move_on_after(total):
         return await _repeat(call, invoke)
     return _timed_out(call, total, attempt=0, total=True)
 
 
-async def _repeat(call: Call, invoke: Invoke) -> Result[Any, Any]:
-    retry = call.options.retry
-    if retry is None:
-        return await _limited(call, invoke, 1)
-    return await retry_from(call, invoke, retry)
+def _repeat(call: Call, invoke: Invoke) -> Awaitable[Result[Any, Any]]:
+    if call.options.retry is not None:
+        return retry_from(call, invoke, call.options.retry)
+    return _limited(call, invoke, 1)
 
 
 async def retry_from(
@@ -80,20 +85,23 @@ async def retry_from(
     )
 
 
-async def _attempt(call: Call, invoke: Invoke, attempt: int) -> Result[Any, Any]:
+def _attempt(call: Call, invoke: Invoke, attempt: int) -> Awaitable[Result[Any, Any]]:
     """Make one attempt, in a scope of its own when somebody watches."""
     run, watch = call.run, call.run.watch
     if watch is None:
-        return await _limited(call, invoke, attempt)
+        return _limited(call, invoke, attempt)
     scope = run.open_scope("attempt", "attempt", call.scope)
     scope.attempt = attempt
-    return await in_scope(watch, scope, partial(_limited, call, invoke, attempt))
+    return in_scope(watch, scope, lambda call: _limited(call, invoke, attempt), call)
 
 
-async def _limited(call: Call, invoke: Invoke, attempt: int) -> Result[Any, Any]:
-    timeout = call.options.timeout
-    if timeout is None:
-        return await invoke(call)
+def _limited(call: Call, invoke: Invoke, attempt: int) -> Awaitable[Result[Any, Any]]:
+    if call.options.timeout is not None:
+        return _timed(call, invoke, attempt, call.options.timeout)
+    return invoke(call)
+
+
+async def _timed(call: Call, invoke: Invoke, attempt: int, timeout: float) -> Result[Any, Any]:  # noqa: ASYNC109  # it is the allowance itself
     with trio.move_on_after(timeout):
         return await invoke(call)
     return _timed_out(call, timeout, attempt=attempt, total=False)

@@ -6,7 +6,6 @@ exits of other runs leave as they came.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from awaitly_trio._engine.run import Run
+    from awaitly_trio._engine.step_base import StepBase
     from awaitly_trio._values.outcomes import Outcome
     from awaitly_trio._values.result import Result
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 async def conclude(
     run: Run,
     body: Callable[..., Awaitable[Any]],
-    step: Any,
+    step: StepBase,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Result[Any, Any]:
@@ -39,48 +39,64 @@ async def conclude(
       BaseException: What must leave: cancellation, interrupts, foreign exits.
       TypeError: The body returned a Result.
     """
-    result: Result[Any, Any] | None = None
-    leaving: BaseException | None = None
     try:
-        result = Ok(await body(step, *args, **kwargs))
-    except Exit as exc:
-        if exc.run is not run:
-            leaving = exc
-    except Exception as exc:  # the boundary is where defects become values
-        result = defect(run, exc)
-    except BaseException as exc:  # noqa: ASYNC103  # raised again below, when all is undone
-        result, leaving = _sorted(run, exc)
-    try:
-        if run.left is not None and (result is None or type(result) is Ok):
-            # Also when user code swallowed the exit and returned a value.
-            result = run.left.result
-        if run.saga is not None:
-            result, leaving = await run.saga.conclude(result, leaving)
-    finally:
-        run.close()
+        value = await body(step, *args, **kwargs)
+    except BaseException as exc:
+        return await end_failed(run, step, exc)
+    return await end_returned(run, step, value)
+
+
+RESULTS = frozenset((Ok, Err))
+"""What a body must not return."""
+
+
+async def end_returned(run: Run, step: StepBase, value: object) -> Result[Any, Any]:
+    """End a run whose body returned a value.
+
+    Raises:
+      TypeError: The value is a Result.
+    """
+    # An exit that user code swallowed counts all the same.
+    result = Ok(value) if run.left is None else run.left.result
+    result, leaving = await _undone(run, step, result, None)
     if leaving is not None:
         raise leaving
-    if result is None:
-        msg = f"run {run.name!r} ended without a result"
-        raise RuntimeError(msg)
-    if type(result) is Ok and type(result.value) in _RESULTS:
+    if type(result) is Ok and type(result.value) in RESULTS:
         refuse_nested(run, result.value)
     return result
 
 
-_RESULTS = frozenset((Ok, Err))
+async def end_failed(run: Run, step: StepBase, exc: BaseException) -> Result[Any, Any]:
+    """End a run whose body raised; what must leave is raised again."""
+    result, leaving = _sorted(run, exc)
+    result, leaving = await _undone(run, step, result, leaving)
+    if leaving is not None:
+        raise leaving
+    return result
 
 
-def _sorted(run: Run, exc: BaseException) -> tuple[Result[Any, Any] | None, BaseException | None]:
-    """Read a group, or something that leaves, as a result or as what must be raised again."""
-    if not isinstance(exc, BaseExceptionGroup):
-        return None, exc
-    part = part_of(run, cast("BaseExceptionGroup[BaseException]", exc))
-    if isinstance(part, Exit):
-        return None, None
-    if isinstance(part, Exception):
-        return defect(run, part), None
-    return None, part
+async def _undone(
+    run: Run, step: StepBase, result: Result[Any, Any], leaving: BaseException | None
+) -> tuple[Result[Any, Any], BaseException | None]:
+    """Let the saga of a run undo what it must, and close the run."""
+    try:
+        if run.saga is not None:
+            result, leaving = await run.saga.conclude(result, leaving)
+    finally:
+        step.end()
+        run.close()
+    return result, leaving
+
+
+def _sorted(run: Run, exc: BaseException) -> tuple[Result[Any, Any], BaseException | None]:
+    """Read what a body raised as the result of its run, and as what must be raised again."""
+    if isinstance(exc, BaseExceptionGroup):
+        exc = part_of(run, cast("BaseExceptionGroup[BaseException]", exc))
+    if isinstance(exc, Exception):
+        return defect(run, exc), None
+    result: Result[Any, Any] = Ok(None) if run.left is None else run.left.result
+    own = isinstance(exc, Exit) and exc.run is run
+    return result, None if own else exc
 
 
 def defect(run: Run, exc: Exception) -> Err[Any]:
@@ -106,7 +122,7 @@ def refuse_nested(run: Run, value: object) -> None:
 async def conclude_in_scope(
     run: Run,
     body: Callable[..., Awaitable[Any]],
-    step: Any,
+    step: StepBase,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Result[Any, Any]:
@@ -114,14 +130,15 @@ async def conclude_in_scope(
     if run.watch is None or run.scope is None:
         return await conclude(run, body, step, args, kwargs)
 
-    async def work() -> Result[Any, Any]:
+    async def work(run: Run) -> Result[Any, Any]:
         refusal = await _refusal(run)
         if refusal is None:
             return await conclude(run, body, step, args, kwargs)
+        step.end()
         run.close()
         return refusal
 
-    return await in_scope(run.watch, run.scope, work, partial(_read, run))
+    return await in_scope(run.watch, run.scope, work, run, _read)
 
 
 async def _refusal(run: Run) -> Err[Any] | None:

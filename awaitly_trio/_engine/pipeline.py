@@ -6,8 +6,9 @@ limit all attempts, retry, limit one attempt, call, classify.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, cast, final
 
 import msgspec
@@ -73,8 +74,10 @@ class Call(msgspec.Struct, eq=False):
             self.run.watch.emit(record, self.scope, **fields)
 
 
-async def perform(call: Call) -> Result[Any, Any]:
-    """Run a call through the whole pipeline.
+def perform(call: Call) -> Awaitable[Result[Any, Any]]:
+    """Run a call through the whole pipeline: await what this returns.
+
+    Each layer is left out where the options of the call do not ask for it.
 
     Returns:
       Its result; planned failures are returned, never raised.
@@ -83,61 +86,64 @@ async def perform(call: Call) -> Result[Any, Any]:
       Exception: A defect of the dependency.
       RunClosedError: The run has ended.
     """
-    run = call.run
+    run, options = call.run, call.options
     run.check_open()
+    call.name = call.label
     if not call.composite:
-        check_declared(run, call.fn)
+        if run.declared is not None:
+            check_declared(run.name, run.declared, call.fn)
         if run.replace:
             call.fn = replaced(call.fn, run.replace)
-    name = call.label
     if call.wrap is not None:
         call.fn = call.wrap(call.fn)
-    if call.options.policy is not None:
-        call.fn = call.options.policy.wrap(call.fn)
-    call.name = name
+    if options.policy is not None:
+        call.fn = options.policy.wrap(call.fn)
     if run.watch is None:
-        return await _answer(call)
-    return await _in_scope(run.watch, call)
+        return answer(call) if options.changes_flow else invoke(call)
+    return _in_scope(run.watch, call)
 
 
-async def _in_scope(watch: Watch, call: Call) -> Result[Any, Any]:
+def _in_scope(watch: Watch, call: Call) -> Awaitable[Result[Any, Any]]:
+    settings = call.run.settings
     parent = call.parent or current_scope.get()
-    scope = call.run.open_scope(call.kind, call.label, parent, call.options, call.number)
+    scope = call.run.open_scope(call.kind, call.name, parent, call.options, call.number)
     scope.dependency, scope.arguments, scope.keywords = call.fn, call.args, call.kwargs
     call.scope = scope
-    return await in_scope(
-        watch,
-        scope,
-        partial(_hooked, call, scope),
-        partial(_read, call),
-        call.reads or outcome_of_exception,
-    )
+    begin = answer
+    if not call.composite and (settings.before_step or settings.after_step):
+        begin = _hooked
+    return in_scope(watch, scope, begin, call, _read, call.reads or outcome_of_exception)
 
 
-async def _hooked(call: Call, scope: Scope) -> Result[Any, Any]:
-    """Answer between the hooks before and after a step; an inner function has none."""
-    run = call.run
-    if call.composite:
-        return await _answer(call)
+async def _hooked(call: Call) -> Result[Any, Any]:
+    """Answer between the hooks before and after a step."""
+    run, scope = call.run, call.scope
+    if scope is None:
+        return await answer(call)
     if run.settings.before_step is not None:
         await gate_step(run, scope)
-    result = await _answer(call)
+    result = check_result(await answer(call))
     if run.settings.after_step is not None:
         await report_step(run, scope, _read(call, result))
     return result
 
 
 def _read(call: Call, result: Result[Any, Any]) -> Outcome:
-    outcome = outcome_of_result(result)
+    outcome = outcome_of_result(check_result(result))
     return msgspec.structs.replace(outcome, cached=True) if call.cached else outcome
 
 
-async def _answer(call: Call) -> Result[Any, Any]:
+def answer(call: Call) -> Awaitable[Result[Any, Any]]:
     """Answer from the cache where there is one and the step has a key; otherwise run."""
-    options, cache = call.options, call.run.settings.cache
-    if options.key is None or cache is None:
-        return await attempt_all(call, invoke)
-    return await cache.once(call, partial(attempt_all, call, invoke))
+    options = call.options
+    if options.key is not None:
+        cache = call.run.settings.cache
+        if cache is not None:
+            return cache.once(call, partial(attempt_all, call, invoke))
+    if options.changes_flow:
+        return attempt_all(call, invoke)
+    # The call itself: who awaits it checks that it gave a Result.
+    return call.fn(*call.args, **call.kwargs)  # type: ignore[no-any-return]
 
 
 async def invoke(call: Call) -> Result[Any, Any]:
@@ -154,6 +160,8 @@ def behind_partials(fn: Any) -> Any:
 
 def name_of(fn: Any) -> str:
     """Return what a function is called: its name, that of its partial's function, or its type's."""
+    if type(fn) is FunctionType:
+        return fn.__name__
     fn = behind_partials(fn)
     name = getattr(fn, "name", None) or getattr(fn, "__name__", None)
     return name if isinstance(name, str) else type(fn).__name__
@@ -171,17 +179,15 @@ def replaced(fn: Any, replacements: dict[Any, Any]) -> Any:
         return fn
 
 
-def check_declared(run: Run, fn: Any) -> None:
+def check_declared(workflow: str, declared: frozenset[int], fn: Any) -> None:
     """Refuse a dependency that the workflow did not declare, where the run asks for that.
 
     Raises:
       UndeclaredDependencyError: It is not among those given to ``workflow.of``.
     """
-    if run.declared is None:
-        return
     fn = behind_partials(fn)
-    if id(fn) not in run.declared:
-        raise UndeclaredDependencyError(run.name, name_of(fn))
+    if id(fn) not in declared:
+        raise UndeclaredDependencyError(workflow, name_of(fn))
 
 
 def read_cancelled(crew: Crew, calls: list[Call], exception: BaseException) -> Outcome:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from awaitly_trio._engine.cancellation import outcome_of_exception, outcome_of_result
 from awaitly_trio._engine.watch import current_scope
@@ -15,12 +15,20 @@ if TYPE_CHECKING:
     from awaitly_trio._values.result import Result
     from awaitly_trio._values.scopes import Scope
 
+G = TypeVar("G")
 
-async def in_scope(
+
+def read_result(_given: object, result: Result[Any, Any]) -> Outcome:
+    """Read a result as the outcome of a scope of which nothing else is known."""
+    return outcome_of_result(result)
+
+
+async def in_scope(  # noqa: PLR0917  # by keyword it would cost every watched step
     watch: Watch,
     scope: Scope,
-    work: Callable[[], Awaitable[Result[Any, Any]]],
-    read: Callable[[Result[Any, Any]], Outcome] = outcome_of_result,
+    begin: Callable[[G], Awaitable[Result[Any, Any]]],
+    given: G,
+    read: Callable[[G, Result[Any, Any]], Outcome] = read_result,
     read_exception: Callable[[BaseException], Outcome] = outcome_of_exception,
 ) -> Result[Any, Any]:
     """Do work as the current scope and return its result.
@@ -28,15 +36,16 @@ async def in_scope(
     Args:
       watch: Who is told.
       scope: The scope, not yet started.
-      work: What to do.
-      read: Reads a result as the outcome of the scope.
+      begin: What to do; what it is given comes next.
+      given: What ``begin`` and ``read`` are given.
+      read: Reads a result as the outcome of the scope; it may refuse it by raising.
       read_exception: Reads what leaves as the outcome of the scope.
     """
     watch.start(scope)
     token = current_scope.set(scope)
     try:
-        result = await work()
-        outcome = read(result)
+        result = await begin(given)
+        outcome = read(given, result)
     except BaseException as exc:
         current_scope.reset(token)
         watch.end(scope, read_exception(exc))

@@ -83,18 +83,16 @@ class Step(ConcurrentStep[E_contra], ConditionalStep[E_contra], Generic[E_contra
           TypeError: The dependency did not return a Result.
         """
         run = self._run
-        if run.bare and (self._eager or (self._recovers and not is_budgeted())):
+        if self._plain:
+            result = await (fn(*args, **kwargs) if kwargs else fn(*args))  # type: ignore[call-arg]
+        elif self._recovers and run.bare and not is_budgeted():
             result = await fn(*args, **kwargs)
-            if type(result) is Ok:
-                return result.value
-            if self._recovers and type(result) is Err:
+            if type(result) is Err:
                 result = await self._recover(result, fn, args, kwargs)
-                if type(result) is Ok:
-                    return result.value
         else:
             result = await perform(Call(run, fn, args, kwargs, self._options))
-            if type(result) is Ok:
-                return result.value
+        if result.__class__ is Ok:
+            return result.value
         raise run.exit(result)
 
     async def _recover(
@@ -287,7 +285,11 @@ class Step(ConcurrentStep[E_contra], ConditionalStep[E_contra], Generic[E_contra
 
         Args:
           release_timeout: Seconds that each release may take.
+
+        Raises:
+          ValueError: An option was set that a block cannot honour.
         """
+        composites.check_block(self._options, "timeout")
         return Resources(self._run, self._options, release_timeout)
 
     async def compensated(

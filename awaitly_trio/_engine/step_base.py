@@ -19,13 +19,19 @@ if TYPE_CHECKING:
 class StepBase:
     """The state of a step, and its two ways to run an inner function of the library."""
 
-    __slots__ = ("_eager", "_options", "_recovers", "_run")
+    __slots__ = ("_options", "_plain", "_recovers", "_run")
 
     def __init__(self, run: Run, options: StepOptions = NO_OPTIONS) -> None:
         self._run = run
         self._options = options
-        self._eager = options is NO_OPTIONS or not options.changes_flow
+        # Whether a call is all there is to do, and nobody has to be told.
+        self._plain = options is NO_OPTIONS and run.bare
+        # Whether a first attempt that succeeds needs nothing of the pipeline.
         self._recovers = options is not NO_OPTIONS and options.only_retries
+
+    def end(self) -> None:
+        """Refuse plain calls from now on, when the run of this step has ended."""
+        self._plain = False
 
     async def _compose(self, kind: ScopeKind, name: str, fn: Callable[..., Any], *args: Any) -> Any:
         """Run an inner function as one call with the options of this step; return its value."""

@@ -12,12 +12,19 @@ from typing import TYPE_CHECKING, Any, Generic, final, overload
 
 from typing_extensions import ParamSpec, TypeVar, get_type_hints
 
-from awaitly_trio._engine.boundary import conclude, conclude_in_scope
+from awaitly_trio._engine.boundary import (
+    RESULTS,
+    conclude_in_scope,
+    end_failed,
+    end_returned,
+)
 from awaitly_trio._engine.opening import open_run, with_settings
 from awaitly_trio._engine.pipeline import name_of
 from awaitly_trio._engine.run import DEFAULT_SETTINGS, Run, RunSettings
 from awaitly_trio._engine.step import Step
 from awaitly_trio._engine.watch import current_scope
+from awaitly_trio._values.exits import Exit
+from awaitly_trio._values.result import Ok
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -89,9 +96,32 @@ class Workflow(Generic[P, T_co, E_co]):
         Raises:
           TypeError: The body returned a Result.
         """
-        if self._settings is DEFAULT_SETTINGS and current_scope.get() is None:
-            run = Run(self._name)
-            return await conclude(run, self._body, Step(run), args, kwargs)
+        if self._settings is not DEFAULT_SETTINGS or current_scope.get() is not None:
+            return await self._run_in_scope(args, kwargs)
+        # The common ends of a run that nobody watches; ``boundary`` has all of them.
+        run = Run(self._name)
+        step: Step[Any] = Step(run)
+        try:
+            value = await self._body(step, *args, **kwargs)
+        except Exit as exc:
+            if exc.args[0] is not run or run.saga is not None or run.left is None:
+                return await end_failed(run, step, exc)
+            result: Result[Any, Any] = run.left.result
+            # The exit names its run: without this only the collector would free the two.
+            run.left = None
+        except BaseException as exc:
+            return await end_failed(run, step, exc)
+        else:
+            if run.left is not None or run.saga is not None or value.__class__ in RESULTS:
+                return await end_returned(run, step, value)
+            result = Ok(value)
+        step.end()
+        run.close()
+        return result
+
+    async def _run_in_scope(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Result[Any, Any]:
         run = open_run(self._name, self._settings, self.dependencies)
         return await conclude_in_scope(run, self._body, Step(run), args, kwargs)
 

@@ -59,7 +59,7 @@ def exit_with(run: object, result: object) -> Exit:
     Raises:
       TypeError: ``result`` is not an ``Err``.
     """
-    if type(result) is not Err:
+    if result.__class__ is not Err:
         refuse_result(result)
     return Exit(run, cast("Err[Any]", result), next(_sequence))
 
