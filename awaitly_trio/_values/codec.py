@@ -44,7 +44,9 @@ def check_fields(
       ValueError: It does; the sentence names all of them.
     """
     missing = [name for name in required if name not in data]
-    unknown = [name for name in data if name not in required and name not in optional]
+    unknown: list[str] = []
+    if missing or len(data) > len(required):
+        unknown = [name for name in data if name not in required and name not in optional]
     if missing or unknown:
         raise ValueError(
             "; ".join(

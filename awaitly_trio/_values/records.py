@@ -71,6 +71,8 @@ class _Fields:
 
     def decode(self, data: Mapping[str, Any]) -> Any:
         check_fields(data, self._names)
+        if not self._late:
+            return self._kind(**data)
         value = self._kind(**{name: data[name] for name in self._names if name not in self._late})
         for name in self._late:
             object.__setattr__(value, name, data[name])

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from reprlib import Repr
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 from awaitly_trio._values.codec import STANDARD, Codec
 from awaitly_trio._values.errors import WireWriteError
@@ -26,12 +26,14 @@ if TYPE_CHECKING:
 _MARK = "$type"
 # The greatest integer that every reader of JSON keeps exactly (RFC 8259, section 6).
 _EXACT = 2**53 - 1
+# Where something stands: around it, and the key or index there.  Its text is only made
+# for a problem, because most data has none.
+_Place: TypeAlias = "tuple[_Place | None, str | int]"
 # Well within the recursion that readers of JSON allow; what holds itself ends here too.
 _DEEPEST = 100
-
 # Steps shown at either end of the place of a value too deep to be written.
 _SHOWN = 10
-_SCALARS = frozenset({bool, int, float, str})
+_SCALARS = frozenset({type(None), bool, int, float, str})
 _REGISTER = "pass its class, or a Codec, to the WireFormat"
 
 _short = Repr()
@@ -42,23 +44,7 @@ class _NoFormError(Exception):
     def __init__(self, value: object, reason: str) -> None:
         super().__init__(value, reason)
         self.value, self.reason = value, reason
-        self.steps: list[str] = []
-
-
-class _Place:
-    """Where in the data something stands; its text is only made for a problem."""
-
-    __slots__ = ("_around", "_text", "depth")
-
-    def __init__(self, text: str, around: _Place | None = None) -> None:
-        self._text, self._around = text, around
-        self.depth: int = 0 if around is None else around.depth + 1
-
-    def step(self, text: str) -> _Place:
-        return _Place(text, self)
-
-    def __str__(self) -> str:
-        return self._text if self._around is None else f"{self._around}{self._text}"
+        self.steps: list[str | int] = []
 
 
 @final
@@ -102,29 +88,32 @@ class TypedJson:
             return self._written(value, 0)
         except _NoFormError as refused:
             raise WireWriteError(
-                path + _joined(refused.steps[::-1]), _short.repr(refused.value), refused.reason
+                path + _text_of(refused.steps[::-1]), _short.repr(refused.value), refused.reason
             ) from refused.__cause__
 
     def _written(self, value: Any, depth: int) -> Any:
-        kind = type(value)
-        if value is None or kind is bool:
-            return value
-        if (kind is int and -_EXACT <= value <= _EXACT) or (kind is float and math.isfinite(value)):
+        if _is_json(value):
             return value
         if depth > _DEEPEST:
             raise _NoFormError(value, f"it is nested deeper than {_DEEPEST}, or holds itself")
+        kind = type(value)
         if kind is str:
             return _checked_text(value)
         if kind is list:
-            return [self._step(each, f"[{i}]", depth) for i, each in enumerate(value)]
+            return [
+                each if _is_json(each) else self._step(each, i, depth)
+                for i, each in enumerate(value)
+            ]
         if kind is dict and _MARK not in value and all(type(key) is str for key in value):
             return {
-                _checked_text(key): self._step(each, _step_to(key), depth)
+                key if key.isascii() else _checked_text(key): (
+                    each if _is_json(each) else self._step(each, key, depth)
+                )
                 for key, each in value.items()
             }
         return self._marked(value, depth)
 
-    def _step(self, value: Any, step: str, depth: int) -> Any:
+    def _step(self, value: Any, step: str | int, depth: int) -> Any:
         try:
             return self._written(value, depth + 1)
         except _NoFormError as refused:
@@ -150,69 +139,93 @@ class TypedJson:
         Every reason why it cannot be read is added to ``problems``, with its
         place.  Where there is one, what is returned means nothing.
         """
-        return self._value(data, _Place(path), problems)
+        return self._value(data, (None, path), 0, problems)
 
-    def _value(self, data: Any, place: _Place, problems: list[str]) -> Any:
+    def _value(self, data: Any, place: _Place, depth: int, problems: list[str]) -> Any:
         kind = type(data)
-        if data is None or kind in _SCALARS:
+        if kind in _SCALARS:
             return data
-        if place.depth > _DEEPEST:
-            problems.append(f"{place} is nested deeper than {_DEEPEST}")
+        if depth > _DEEPEST:
+            problems.append(f"{_at(place)} is nested deeper than {_DEEPEST}")
         elif kind is list:
             return [
-                self._value(each, place.step(f"[{i}]"), problems) for i, each in enumerate(data)
+                each
+                if type(each) in _SCALARS
+                else self._value(each, (place, i), depth + 1, problems)
+                for i, each in enumerate(data)
             ]
         elif kind is not dict or not all(type(key) is str for key in data):
-            problems.append(f"{place} is {_short.repr(data)}, which JSON does not know")
+            problems.append(f"{_at(place)} is {_short.repr(data)}, which JSON does not know")
         elif _MARK in data:
-            return self._revived(data, place, problems)
+            return self._revived(data, place, depth, problems)
         else:
             return {
-                key: self._value(each, place.step(_step_to(key)), problems)
+                key: each
+                if type(each) in _SCALARS
+                else self._value(each, (place, key), depth + 1, problems)
                 for key, each in data.items()
             }
         return None
 
-    def _revived(self, data: dict[str, Any], place: _Place, problems: list[str]) -> Any:
+    def _revived(self, data: dict[str, Any], place: _Place, depth: int, problems: list[str]) -> Any:
         name = data[_MARK]
         codec = self._by_name.get(name) if isinstance(name, str) else None
         if codec is None:
-            problems.append(f"{place} has the type {name!r}, which is not known: {_REGISTER}")
-            return None
-        if data.keys() != {_MARK, "value"}:
-            problems.append(f"{place} has the keys {sorted(data)}, not {_MARK!r} and 'value'")
-            return None
-        before = len(problems)
-        simpler = self._value(data["value"], place.step(".value"), problems)
-        if len(problems) > before:
-            return None
-        if not isinstance(simpler, codec.form):
-            problems.append(f"{place} is no {name}: its value is no {codec.form.__name__}")
-            return None
-        try:
-            return codec.decode(simpler)
-        except Exception as raised:
-            problems.append(f"{place} is no {name}: {raised}")
-            return None
+            problem = f"has the type {name!r}, which is not known: {_REGISTER}"
+        elif len(data) != 2 or "value" not in data:  # noqa: PLR2004
+            problem = f"has the keys {sorted(data)}, not {_MARK!r} and 'value'"
+        else:
+            before = len(problems)
+            simpler = self._value(data["value"], (place, "value"), depth + 1, problems)
+            if len(problems) > before:
+                return None
+            if isinstance(simpler, codec.form):
+                try:
+                    return codec.decode(simpler)
+                except Exception as raised:
+                    problem = f"is no {name}: {raised}"
+            else:
+                problem = f"is no {name}: its value is no {codec.form.__name__}"
+        problems.append(f"{_at(place)} {problem}")
+        return None
+
+
+def _is_json(value: Any) -> bool:
+    kind = type(value)
+    return (
+        value is None
+        or (kind is str and value.isascii())
+        or (kind is int and -_EXACT <= value <= _EXACT)
+        or (kind is float and math.isfinite(value))
+        or kind is bool
+    )
 
 
 def _checked_text(text: str) -> str:
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError as raised:
-            raise _NoFormError(text, f"as text it has no UTF-8 form: {raised.reason}") from raised
+    try:
+        text.encode()
+    except UnicodeEncodeError as raised:
+        raise _NoFormError(text, f"as text it has no UTF-8 form: {raised.reason}") from raised
     return text
 
 
-def _joined(steps: list[str]) -> str:
-    if len(steps) > 2 * _SHOWN:
-        steps = [*steps[:_SHOWN], "...", *steps[-_SHOWN:]]
-    return "".join(steps)
+def _at(place: _Place) -> str:
+    around, step = place
+    steps: list[str | int] = []
+    while around is not None:
+        steps.append(step)
+        around, step = around
+    return f"{step}{_text_of(steps[::-1])}"
 
 
-def _step_to(key: str) -> str:
-    return f".{key}" if key.isidentifier() else f"[{key!r}]"
+def _text_of(steps: list[str | int]) -> str:
+    texts = [
+        f".{step}" if isinstance(step, str) and step.isidentifier() else f"[{step!r}]"
+        for step in steps
+    ]
+    if len(texts) > 2 * _SHOWN:
+        texts = [*texts[:_SHOWN], "...", *texts[-_SHOWN:]]
+    return "".join(texts)
 
 
 def _why_unknown(value: object) -> str:
