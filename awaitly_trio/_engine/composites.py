@@ -32,14 +32,16 @@ if TYPE_CHECKING:
     Branch = Callable[..., Awaitable[Result[Any, Any]]]
 
 
-def check_block(options: StepOptions) -> None:
+def check_block(options: StepOptions, *also: str) -> None:
     """Refuse options that a block cannot honour: its body cannot be run again or remembered.
 
     Raises:
-      ValueError: One is set.
+      ValueError: One is set, or one of those named ``also``.
     """
-    refused = ["key", "retry", "fallback", "policy", "total_timeout"]
+    refused = ["key", "retry", "fallback", "policy", "total_timeout", *also]
     found = [name for name in refused if getattr(options, name) is not None]
+    if options.undoes:
+        found += ["compensate_unknown", "depends_on"]
     if found:
         msg = (
             f"a block cannot honour {', '.join(found)}: its body runs once; "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, final
+from typing import TYPE_CHECKING, Any, Generic, final
 
 from typing_extensions import ParamSpec, TypeVar
 
@@ -10,6 +10,7 @@ from awaitly_trio._engine.cancellation import outcome_of_exception
 from awaitly_trio._engine.pipeline import Call, perform
 from awaitly_trio._engine.watch import current_scope
 from awaitly_trio._tasks.resource import ResourceScope
+from awaitly_trio._values.exits import check_result
 from awaitly_trio._values.outcomes import Outcome
 from awaitly_trio._values.result import Ok
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from awaitly_trio._engine.run import Run
     from awaitly_trio._values.duration import Duration
     from awaitly_trio._values.errors import UnexpectedError
-    from awaitly_trio._values.result import Err
+    from awaitly_trio._values.result import Err, Result
     from awaitly_trio._values.scopes import Scope
 
 P = ParamSpec("P")
@@ -34,11 +35,12 @@ E_contra = TypeVar("E_contra", contravariant=True)
 class Resources(Generic[E_contra]):
     """A block that acquires resources as steps and releases them, newest first."""
 
-    __slots__ = ("_held", "_name", "_run", "_scope", "_token")
+    __slots__ = ("_held", "_name", "_options", "_run", "_scope", "_token")
 
     def __init__(self, run: Run, options: StepOptions, release_timeout: Duration) -> None:
         self._run = run
         self._name = options.name or "resources"
+        self._options = options
         self._held = ResourceScope(release_timeout=release_timeout)
         self._scope: Scope | None = None
         self._token: Token[Scope | None] | None = None
@@ -51,10 +53,27 @@ class Resources(Generic[E_contra]):
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """Acquire a resource as a step; ``release`` is called with it when the block ends."""
-        result = await perform(Call(self._run, fn, args, kwargs))
+        """Acquire a resource as a step; ``release`` is called with it when the block ends.
+
+        Raises:
+          RunClosedError: The block has ended, or has not begun.
+        """
+
+        def holding(dependency: Callable[..., Any]) -> Callable[..., Any]:
+            # Held by the call itself: a hook or a cancellation that came
+            # between the two would leak what was acquired.
+            async def acquired(*args: Any, **kwargs: Any) -> Result[T, Any]:
+                result = check_result(await dependency(*args, **kwargs))
+                if type(result) is Ok:
+                    self._held.hold(result.value, release)
+                return result
+
+            return acquired
+
+        self._held.check_open(release)
+        result = await perform(Call(self._run, fn, args, kwargs, wrap=holding))
         if type(result) is Ok:
-            value: T = self._held.hold(result.value, release)
+            value: T = result.value
             return value
         raise self._run.exit(result)
 
@@ -62,7 +81,8 @@ class Resources(Generic[E_contra]):
         run = self._run
         run.check_open()
         if run.watch is not None:
-            self._scope = run.open_scope("resource", self._name, current_scope.get())
+            above = current_scope.get()
+            self._scope = run.open_scope("resource", self._name, above, self._options)
             run.watch.start(self._scope)
             self._token = current_scope.set(self._scope)
         await self._held.__aenter__()

@@ -9,7 +9,7 @@ import trio
 
 from awaitly_trio._values.duration import format_duration, seconds
 from awaitly_trio._values.errors import ReleaseError, RunClosedError
-from awaitly_trio._values.exits import note
+from awaitly_trio._values.exits import note, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +35,7 @@ class ResourceScope:
 
     Raises:
       ReleaseError: On leaving, when the body succeeded and a release did not.
+      BaseException: On leaving, what must leave although a release raised it.
     """
 
     __slots__ = ("_held", "_open", "_release_timeout")
@@ -54,18 +55,24 @@ class ResourceScope:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        errors: list[Exception] = []
+        failures: list[BaseException] = []
         while self._held:
             value, release = self._held.pop()
             failed = await self._release(value, release)  # noqa: ASYNC102  # it shields
             if failed is not None:
-                errors.append(failed)
+                failures.append(failed)
         self._open = False
-        if errors and exc is None:
+        errors = [each for each in failures if isinstance(each, Exception)]
+        leaving = [each for each in failures if not isinstance(each, Exception)]
+        if leaving:
+            leaver = verdict(leaving if exc is None else [exc, *leaving])
+            _report(errors, leaver)
+            if leaver is not exc:
+                raise leaver
+        elif exc is not None:
+            _report(errors, exc)
+        elif errors:
             raise ReleaseError(errors)
-        for error in errors:
-            logger.error("a release failed after the body did", exc_info=error)
-            note(exc, f"a release failed too: {error!r}")  # type: ignore[arg-type]
 
     def __len__(self) -> int:
         return len(self._held)
@@ -79,23 +86,38 @@ class ResourceScope:
         Raises:
           RunClosedError: The block is not open.
         """
-        if not self._open:
-            what = "resource scope"
-            raise RunClosedError(what, getattr(release, "__name__", repr(release)))
+        self.check_open(release)
         self._held.append((value, release))
         return value
 
-    async def _release(self, value: Any, release: Callable[[Any], Any]) -> Exception | None:
+    def check_open(self, release: Callable[[Any], Any]) -> None:
+        """Make sure that the block would release what is put in now.
+
+        Raises:
+          RunClosedError: The block is not open.
+        """
+        if not self._open:
+            what = "resource scope"
+            raise RunClosedError(what, getattr(release, "__name__", repr(release)))
+
+    async def _release(self, value: Any, release: Callable[[Any], Any]) -> BaseException | None:
         """Release one thing; return what went wrong."""
-        # Shielded, or a cancelled block would leak; the deadline bounds the
-        # time for which one stuck release can hold up everything around it.
-        with trio.move_on_after(self._release_timeout, shield=True):
-            try:
+        try:
+            # Shielded, or a cancelled block would leak; the deadline bounds the
+            # time for which one stuck release can hold up everything around it.
+            with trio.move_on_after(self._release_timeout, shield=True):
                 answer = release(value)
                 if hasattr(answer, "__await__"):
                     await answer
-            except Exception as exc:  # the others must be released too
-                return exc
-            return None
+                return None
+        except BaseException as exc:  # noqa: ASYNC103  # the others first; raised at the end
+            return exc  # noqa: ASYNC104
         allowed = format_duration(self._release_timeout)
         return TimeoutError(f"releasing {value!r} took longer than {allowed}")
+
+
+def _report(errors: list[Exception], leaver: BaseException) -> None:
+    """Keep failed releases where what leaves is something else."""
+    for error in errors:
+        logger.error("a release failed after the body did", exc_info=error)
+        note(leaver, f"a release failed too: {error!r}")
