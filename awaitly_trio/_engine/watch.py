@@ -52,11 +52,11 @@ class Watch:
     __slots__ = (
         "_ends",
         "_events",
-        "_now",
         "_starts",
         "_wall",
         "failures",
         "ids",
+        "now",
         "observers",
         "sequence",
     )
@@ -71,7 +71,7 @@ class Watch:
         self._events = _methods(self.observers, "on_event")
         self.ids: Iterator[int] = count(1) if parent is None else parent.ids
         self.sequence: Iterator[int] = count(1) if parent is None else parent.sequence
-        self._now = trio.lowlevel.current_clock().current_time
+        self.now = trio.lowlevel.current_clock().current_time
         self._wall = wall_clock()
         self.failures = 0
         """How many calls of observers raised."""
@@ -80,10 +80,6 @@ class Watch:
     def wants_events(self) -> bool:
         """Whether an event object has a reader."""
         return bool(self._events)
-
-    def now(self) -> float:
-        """Return Trio's time in seconds."""
-        return self._now()
 
     def next_id(self) -> int:
         """Return the id of the next scope."""
@@ -113,7 +109,7 @@ class Watch:
 
     def end(self, scope: Scope, outcome: Outcome) -> None:
         """Tell that a scope ended."""
-        scope.ended = self._now()
+        scope.ended = self.now()
         for tell in self._ends:
             try:
                 tell(scope, outcome)
