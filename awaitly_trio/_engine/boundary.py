@@ -12,6 +12,7 @@ import msgspec
 
 from awaitly_trio._engine.cancellation import notes_of, outcome_of_result
 from awaitly_trio._engine.hooks import refused_by
+from awaitly_trio._engine.saga_unwind import conclude_saga
 from awaitly_trio._engine.scoping import in_scope
 from awaitly_trio._values.errors import RunRefusedError, UnexpectedError
 from awaitly_trio._values.exits import BaseExceptionGroup, Exit, part_of
@@ -39,6 +40,7 @@ async def conclude(
       BaseException: What must leave: cancellation, interrupts, foreign exits.
       TypeError: The body returned a Result.
     """
+    run.enter()
     try:
         value = await body(step, *args, **kwargs)
     except BaseException as exc:
@@ -58,11 +60,12 @@ async def end_returned(run: Run, step: StepBase, value: object) -> Result[Any, A
     """
     # An exit that user code swallowed counts all the same.
     result = Ok(value) if run.left is None else run.left.result
-    result, leaving = await _undone(run, step, result, None)
+    leaving: BaseException | None = None
+    if type(result) is Ok and type(value) in RESULTS:
+        leaving = _nested(run, value)
+    result, leaving = await _undone(run, step, result, leaving)
     if leaving is not None:
         raise leaving
-    if type(result) is Ok and type(result.value) in RESULTS:
-        refuse_nested(run, result.value)
     return result
 
 
@@ -81,7 +84,7 @@ async def _undone(
     """Let the saga of a run undo what it must, and close the run."""
     try:
         if run.saga is not None:
-            result, leaving = await run.saga.conclude(result, leaving)
+            result, leaving = await conclude_saga(run.saga, result, leaving)
     finally:
         step.end()
         run.close()
@@ -110,13 +113,13 @@ def defect(run: Run, exc: Exception) -> Err[Any]:
         return Err(UnexpectedError(failed), exc)
 
 
-def refuse_nested(run: Run, value: object) -> None:
-    """Raise the ``TypeError`` of a body that returned a Result."""
+def _nested(run: Run, value: object) -> TypeError:
+    """Return the ``TypeError`` of a body that returned a Result."""
     msg = (
         f"the body of workflow {run.name!r} returned {value!r}: return the bare value, "
         "use step.unwrap for a Result at hand, or step.fail for a planned failure"
     )
-    raise TypeError(msg)
+    return TypeError(msg)
 
 
 async def conclude_in_scope(

@@ -12,6 +12,7 @@ from awaitly_trio._engine.options import check_label
 from awaitly_trio._engine.run import Run, RunSettings, run_info
 from awaitly_trio._engine.step_cache import StepCache
 from awaitly_trio._engine.watch import Watch, check_observers, current_scope, is_async
+from awaitly_trio._policies.saga import SagaOptions
 from awaitly_trio._values.scopes import RunInfo, Scope
 
 if TYPE_CHECKING:
@@ -123,6 +124,13 @@ def _sync_function(value: Any, name: str) -> Any:
     return value
 
 
+def _saga(value: object, name: str) -> SagaOptions | None:
+    if value is not None and not isinstance(value, SagaOptions):
+        msg = f"{name} must be a SagaOptions, got {value!r}"
+        raise TypeError(msg)
+    return value
+
+
 def _cache(value: object, name: str) -> StepCache | None:
     if value is not None and not isinstance(value, StepCache):
         msg = f"{name} must be a StepCache, got {value!r}"
@@ -159,4 +167,5 @@ _CHECKS: dict[str, Any] = {
     "after_step": _function,
     "on_defect": _sync_function,
     "declared_only": _anything,
+    "saga": _saga,
 }

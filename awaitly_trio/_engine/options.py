@@ -34,17 +34,22 @@ class StepOptions(msgspec.Struct, frozen=True):
     policy: Any = None
     description: str | None = None
     tags: tuple[str, ...] = ()
-    compensation: Any = None
+    compensate_unknown: Any = None
+    depends_on: tuple[str, ...] = ()
 
     @property
     def changes_flow(self) -> bool:
         """Whether anything but the name and the texts for observers is set."""
-        return self.key is not None or self.is_limited or self.retry is not None or self.guarded
+        if self.key is not None or self.is_limited or self.retry is not None:
+            return True
+        return self.guarded or self.undoes
 
     @property
     def only_retries(self) -> bool:
         """Whether a retry of planned errors is all that is set: then a success needs nothing."""
-        if self.retry is None or self.key is not None or self.is_limited or self.guarded:
+        if self.retry is None or self.key is not None or self.is_limited:
+            return False
+        if self.guarded or self.undoes:
             return False
         return not self.retry.exceptions and not self.retry.schedule.is_timed
 
@@ -57,6 +62,12 @@ class StepOptions(msgspec.Struct, frozen=True):
     def guarded(self) -> bool:
         """Whether a fallback or a policy is set."""
         return self.fallback is not None or self.policy is not None
+
+
+    @property
+    def undoes(self) -> bool:
+        """Whether something is set that only a compensated step can honour."""
+        return self.compensate_unknown is not None or bool(self.depends_on)
 
 
 NO_OPTIONS = StepOptions()
@@ -119,6 +130,13 @@ def _function(value: Any, name: str) -> Any:
     return value
 
 
+def _undo(value: Any, name: str) -> Any:
+    if value is not None and not callable(value):
+        msg = f"{name} must be a function of the step's arguments, got {value!r}"
+        raise TypeError(msg)
+    return value
+
+
 def _policy(value: Any, name: str) -> Any:
     if value is not None and not callable(getattr(value, "wrap", None)):
         msg = f"{name} must be a policy, a thing with a wrap method, got {value!r}"
@@ -155,4 +173,6 @@ _CHECKS: dict[str, Any] = {
     "policy": _policy,
     "description": _text,
     "tags": _labels,
+    "compensate_unknown": _undo,
+    "depends_on": _labels,
 }

@@ -40,6 +40,7 @@ class Call(msgspec.Struct, eq=False):
     ``composite`` tells that ``fn`` is an inner function of the library, whose
     own branches are resolved, checked and hooked; ``reads`` gives the outcome
     of a cancelled scope where the block around it knows why it was cancelled.
+    ``is_compensated`` tells that somebody keeps what its options say of undoing.
     """
 
     run: Run
@@ -56,6 +57,7 @@ class Call(msgspec.Struct, eq=False):
     cached: bool = False
     number: int = 0
     wrap: Callable[[Any], Callable[..., Any]] | None = None
+    is_compensated: bool = False
 
     @property
     def label(self) -> str:
@@ -87,8 +89,12 @@ def perform(call: Call) -> Awaitable[Result[Any, Any]]:
       RunClosedError: The run has ended.
     """
     run, options = call.run, call.options
-    run.check_open()
-    call.name = call.label
+    if run.closed:
+        run.check_open()
+    call.name = options.name or call.name or name_of(call.fn)
+    if options.undoes and not call.is_compensated:
+        msg = "compensate_unknown and depends_on do nothing here: they belong to step.compensated"
+        raise ValueError(msg)
     if not call.composite:
         if run.declared is not None:
             check_declared(run.name, run.declared, call.fn)

@@ -7,13 +7,16 @@ little more than the calls they make.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NoReturn, final
 
 import msgspec
 import trio
 
+from awaitly_trio._engine.options import NO_OPTIONS
 from awaitly_trio._engine.step_cache import StepCache
 from awaitly_trio._engine.watch import Watch
+from awaitly_trio._policies.saga import SagaOptions
 from awaitly_trio._tasks.sources import chance
 from awaitly_trio._values.errors import RunClosedError
 from awaitly_trio._values.exits import Exit, exit_with
@@ -22,6 +25,12 @@ from awaitly_trio._values.scopes import RunInfo, Scope
 if TYPE_CHECKING:
     from awaitly_trio._engine.options import StepOptions
     from awaitly_trio._values.scopes import ScopeKind
+
+
+class RunMaker:
+    """What makes a run when it is called: a workflow."""
+
+    __slots__ = ()
 
 
 @final
@@ -40,9 +49,14 @@ class RunSettings(msgspec.Struct, frozen=True):
     after_step: Callable[..., Any] | None = None
     on_defect: Callable[[Exception], Any] | None = None
     declared_only: bool = False
+    saga: SagaOptions | None = None
+    is_saga: bool = False
 
 
 DEFAULT_SETTINGS = RunSettings()
+
+current_saga: ContextVar[Any] = ContextVar("awaitly_trio.saga", default=None)
+"""The run, or the saga block of one, in which a task is."""
 
 
 @final
@@ -51,7 +65,8 @@ class Run(msgspec.Struct, eq=False):
 
     ``bare`` is true while the run is open and a step has nothing to do but the
     call.  ``left`` is the earliest exit of the run, so that one which user code
-    swallows still counts.
+    swallows still counts.  ``saga`` is what it would have to undo, once there is
+    something; ``token`` leads to the saga around it.
     """
 
     name: str
@@ -64,6 +79,7 @@ class Run(msgspec.Struct, eq=False):
     declared: frozenset[int] | None = None
     replace: dict[Any, Any] | None = None
     saga: Any = None
+    token: Any = None
 
     def exit(self, result: object) -> Exit:
         """Make the exit that ends this run with a failure, and remember the earliest.
@@ -82,10 +98,20 @@ class Run(msgspec.Struct, eq=False):
         """End this run with a failure, from inside its body."""
         raise self.exit(result)
 
+    def enter(self) -> None:
+        """Let the sagas of runs inside this one find it; ``close`` ends that.
+
+        The one thing that also a bare run tells its surroundings: what is undone
+        may not depend on whether somebody watches.
+        """
+        self.token = current_saga.set(self)
+
     def close(self) -> None:
         """Refuse steps from now on."""
         self.closed = True
         self.bare = False
+        if self.token is not None:
+            current_saga.reset(self.token)
 
     def check_open(self) -> None:
         """Raise ``RunClosedError`` when the run has ended."""

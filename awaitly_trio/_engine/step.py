@@ -19,9 +19,9 @@ from awaitly_trio._engine.parallel import Group
 from awaitly_trio._engine.pipeline import Call, checkpoint, invoke, perform
 from awaitly_trio._engine.resources import Resources
 from awaitly_trio._engine.run import time_left
-from awaitly_trio._engine.saga import SagaBlock, compensated
 from awaitly_trio._engine.step_concurrent import ConcurrentStep
 from awaitly_trio._engine.step_conditional import ConditionalStep
+from awaitly_trio._engine.step_saga import SagaStep
 from awaitly_trio._tasks.budget import is_budgeted
 from awaitly_trio._values.duration import seconds
 from awaitly_trio._values.result import Err, Ok
@@ -58,7 +58,9 @@ if TYPE_CHECKING:
 
 
 @final
-class Step(ConcurrentStep[E_contra], ConditionalStep[E_contra], Generic[E_contra]):
+class Step(
+    ConcurrentStep[E_contra], ConditionalStep[E_contra], SagaStep[E_contra], Generic[E_contra]
+):
     """Runs dependencies for the body of a workflow; its errors are those it may meet.
 
     ``await step(fetch, order_id)`` gives the value of an ``Ok`` and ends the
@@ -120,6 +122,8 @@ class Step(ConcurrentStep[E_contra], ConditionalStep[E_contra], Generic[E_contra
         fallback: Callable[[Any], Any] | None = ...,
         description: str = ...,
         tags: Sequence[str] = ...,
+        compensate_unknown: Callable[..., object] | None = ...,
+        depends_on: Sequence[str] = ...,
     ) -> OptionalStep[E_contra]: ...
     @overload
     def options(
@@ -134,6 +138,8 @@ class Step(ConcurrentStep[E_contra], ConditionalStep[E_contra], Generic[E_contra
         fallback: Callable[[Any], Any] | None = ...,
         description: str = ...,
         tags: Sequence[str] = ...,
+        compensate_unknown: Callable[..., object] | None = ...,
+        depends_on: Sequence[str] = ...,
     ) -> Step[E_contra]: ...
     @overload
     def options(
@@ -145,6 +151,8 @@ class Step(ConcurrentStep[E_contra], ConditionalStep[E_contra], Generic[E_contra
         fallback: Callable[[Any], Any] | None = ...,
         description: str = ...,
         tags: Sequence[str] = ...,
+        compensate_unknown: Callable[..., object] | None = ...,
+        depends_on: Sequence[str] = ...,
     ) -> Step[E_contra]: ...
     @overload
     def options(
@@ -158,6 +166,8 @@ class Step(ConcurrentStep[E_contra], ConditionalStep[E_contra], Generic[E_contra
         fallback: Callable[[Any], Any] | None = ...,
         description: str = ...,
         tags: Sequence[str] = ...,
+        compensate_unknown: Callable[..., object] | None = ...,
+        depends_on: Sequence[str] = ...,
     ) -> S: ...
     def options(self, **changes: Any) -> Any:  # noqa: D417  # the overloads name them
         """Return a copy of this step with options; those of the copy add to its own.
@@ -175,6 +185,10 @@ class Step(ConcurrentStep[E_contra], ConditionalStep[E_contra], Generic[E_contra
           policy: A bundle of timeout, retry, breaker and limits around the call.
           description: A text for observers.
           tags: Words for observers.
+          compensate_unknown: For ``compensated``: called with the arguments of a
+            step that was cut off midway, so that nobody knows what it did.
+          depends_on: For ``compensated``: names or keys of earlier steps that
+            are undone only after this one, in a saga of order ``dependency``.
 
         Raises:
           TypeError: An option is unknown or of the wrong type.
@@ -278,7 +292,7 @@ class Step(ConcurrentStep[E_contra], ConditionalStep[E_contra], Generic[E_contra
         composites.check_block(self._options)
         return Group(self._run, self._options.name or name, self._options)
 
-    # --- resources and sagas
+    # --- resources
 
     def resources(self, *, release_timeout: Duration = 5.0) -> Resources[E_contra]:
         """Open a block that releases what was acquired in it, newest first, in a shield.
@@ -291,26 +305,6 @@ class Step(ConcurrentStep[E_contra], ConditionalStep[E_contra], Generic[E_contra
         """
         composites.check_block(self._options, "timeout")
         return Resources(self._run, self._options, release_timeout)
-
-    async def compensated(
-        self,
-        fn: Callable[P, Awaitable[Ok[T] | Err[E_contra | UnexpectedError]]],
-        compensate: Callable[[T], object],
-        /,
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> T:
-        """Run a step whose effect is undone when the saga around it fails.
-
-        ``compensate`` is called with the step's value; it may be async.
-        """
-        call = Call(self._run, fn, args, kwargs, self._options)
-        value: T = self._value_of(await compensated(call, compensate))
-        return value
-
-    def saga(self, name: str) -> SagaBlock:
-        """Open a block whose compensations run when it fails, and join the outer saga if not."""
-        return SagaBlock(self._run, name)
 
     # --- what a body may ask
 

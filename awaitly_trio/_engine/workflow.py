@@ -20,7 +20,7 @@ from awaitly_trio._engine.boundary import (
 )
 from awaitly_trio._engine.opening import open_run, with_settings
 from awaitly_trio._engine.pipeline import name_of
-from awaitly_trio._engine.run import DEFAULT_SETTINGS, Run, RunSettings
+from awaitly_trio._engine.run import DEFAULT_SETTINGS, Run, RunMaker, RunSettings
 from awaitly_trio._engine.step import Step
 from awaitly_trio._engine.watch import current_scope
 from awaitly_trio._values.exits import Exit
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from awaitly_trio._engine.step_cache import StepCache
+    from awaitly_trio._policies.saga import SagaOptions
     from awaitly_trio._values.errors import UnexpectedError
     from awaitly_trio._values.outcomes import Outcome
     from awaitly_trio._values.result import Result
@@ -44,7 +45,7 @@ D = TypeVar("D")
 
 
 @final
-class Workflow(Generic[P, T_co, E_co]):
+class Workflow(RunMaker, Generic[P, T_co, E_co]):
     """A body with typed errors.  Calling it makes a run and returns its Result.
 
     A workflow is itself a dependency: another workflow may step into it.
@@ -101,6 +102,7 @@ class Workflow(Generic[P, T_co, E_co]):
         # The common ends of a run that nobody watches; ``boundary`` has all of them.
         run = Run(self._name)
         step: Step[Any] = Step(run)
+        run.enter()
         try:
             value = await self._body(step, *args, **kwargs)
         except Exit as exc:
@@ -141,6 +143,7 @@ class Workflow(Generic[P, T_co, E_co]):
         before_step: Callable[[Scope], Any] | None = ...,
         after_step: Callable[[Scope, Outcome], Any] | None = ...,
         declared_only: bool = ...,
+        saga: SagaOptions = ...,
     ) -> Workflow[P, T_co, E_co | D]: ...
     @overload
     def options(
@@ -157,6 +160,7 @@ class Workflow(Generic[P, T_co, E_co]):
         before_step: Callable[[Scope], Any] | None = ...,
         after_step: Callable[[Scope, Outcome], Any] | None = ...,
         declared_only: bool = ...,
+        saga: SagaOptions = ...,
     ) -> Workflow[P, T_co, E_co]: ...
     def options(self, **changes: Any) -> Any:  # noqa: D417  # the overloads name them
         """Return a copy of this workflow with options for its runs.
@@ -174,6 +178,7 @@ class Workflow(Generic[P, T_co, E_co]):
           after_step: Called after each step with its scope and outcome.
           on_defect: Makes an own error of an exception that nobody planned for.
           declared_only: Refuse dependencies that ``workflow.of`` did not name.
+          saga: How what compensated steps did is undone.
 
         Hooks may be async.
 

@@ -148,6 +148,47 @@ class HookFailed(_Event, frozen=True, tag="hook_failed"):
     error: Any
 
 
+@final
+class Compensable(_Event, frozen=True, tag="compensable"):
+    """A step completed, or was cut off midway if ``unknown``, and can be undone from now on."""
+
+    step: str
+    unknown: bool = False
+
+
+@final
+class PivotPassed(_Event, frozen=True, tag="pivot_passed"):
+    """A pivot completed: the ``steps`` steps before it will not be undone any more."""
+
+    steps: int
+
+
+@final
+class Undoing(_Event, frozen=True, tag="undoing"):
+    """Saga ``saga`` failed or was cancelled, and ``steps`` steps are about to be undone."""
+
+    saga: str
+    steps: int
+
+
+@final
+class Undone(_Event, frozen=True, tag="undone"):
+    """The steps ``undone`` of a saga were undone, in that order; ``left`` were not."""
+
+    saga: str
+    undone: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+
+
+@final
+class LeftBehind(_Event, frozen=True, tag="left_behind"):
+    """The effect of a step is still there; ``why`` is a word of ``Uncompensated``."""
+
+    step: str
+    why: str
+    error: Any = None
+
+
 Event: TypeAlias = (
     ScopeStarted
     | ScopeEnded
@@ -162,6 +203,11 @@ Event: TypeAlias = (
     | FellBack
     | HookRan
     | HookFailed
+    | Compensable
+    | PivotPassed
+    | Undoing
+    | Undone
+    | LeftBehind
 )
 
 

@@ -1,0 +1,132 @@
+"""The end of a saga: handed on when it succeeded, undone when it did not, and what is told then."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from awaitly_trio._engine.saga_ledger import enclosing, join
+from awaitly_trio._engine.saga_undo import Undoing, in_turn, label_of, tell
+from awaitly_trio._values import events
+from awaitly_trio._values.compensation import CompensationError, CompensationFailed
+from awaitly_trio._values.exits import note, verdict
+from awaitly_trio._values.result import Err, Ok
+
+if TYPE_CHECKING:
+    from awaitly_trio._engine.saga_ledger import Entry, Ledger
+    from awaitly_trio._values.result import Result
+
+logger = logging.getLogger("awaitly_trio")
+
+
+async def conclude_saga(
+    ledger: Ledger, result: Result[Any, Any], leaving: BaseException | None
+) -> tuple[Result[Any, Any], BaseException | None]:
+    """End the saga of a run whose body is over.
+
+    Returns:
+      What the run ends with: its result, or what has to leave instead.
+    """
+    if leaving is None and type(result) is Ok:
+        join(ledger)
+        return result, None
+    failed = result if leaving is None and type(result) is Err else None
+    if failed is None:
+        undoing = await unwind(ledger, leaving)
+    else:
+        undoing = await unwind(ledger, failed.error, failed.cause)
+    if undoing.interrupts:
+        leaving = verdict([*undoing.interrupts, *([] if leaving is None else [leaving])])
+    if not ledger.residue:
+        return result, leaving
+    hand_up(ledger)
+    if leaving is not None or failed is None:
+        return result, leaving
+    return _reported(ledger, undoing, failed)
+
+
+async def unwind(ledger: Ledger, error: Any, cause: Any = None) -> Undoing:
+    """Undo what a failed saga did, tell who wants to know, and keep what is left.
+
+    Returns:
+      What came of it; its interrupts have to leave.
+    """
+    ledger.state, ledger.is_quick = "undone", False
+    entries, ledger.entries = ledger.entries, []
+    run, options = ledger.run, ledger.options
+    undoing = Undoing(run, options, error)
+    if not entries:
+        return undoing
+    if ledger.is_merged:
+        entries.sort(key=_ended)
+    tell(run, events.Undoing, saga=ledger.name, steps=len(entries))
+    await in_turn(undoing, entries)
+    for entry in reversed(entries):
+        undoing.leave(entry, "not_started")
+    if run.watch is not None:
+        undone = tuple(map(label_of, undoing.undone))
+        left = tuple(each.step for each in undoing.left)
+        tell(run, events.Undone, saga=ledger.name, undone=undone, left=left)
+    if undoing.left:
+        ledger.residue += undoing.left
+        await _alarm(ledger, undoing, error, cause)
+    return undoing
+
+
+def _ended(entry: Entry) -> int:
+    return entry.ended
+
+
+async def _alarm(ledger: Ledger, undoing: Undoing, error: Any, cause: Any) -> None:
+    """Log what could not be undone, and call the hook."""
+    undone = tuple(map(label_of, undoing.undone))
+    failure = CompensationFailed(error, tuple(undoing.left), undone, cause)
+    logger.error("saga %r %s", ledger.name, failure)
+    if isinstance(error, BaseException):
+        for each in undoing.left:
+            note(error, f"not undone: {each}")
+    hook = ledger.options.on_uncompensated
+    if hook is None or undoing.is_dead:
+        return
+    # Shielded like the compensations themselves: a report that a cancelled saga
+    # could not make would be worth nothing.  The grace bounds it.
+    with trio.move_on_after(undoing.grace, shield=True) as limit:
+        try:
+            answer = hook(failure)
+            if hasattr(answer, "__await__"):
+                await answer
+        except Exception:  # law 6: reporting never changes an outcome
+            logger.exception("on_uncompensated raised for saga %r", ledger.name)
+    if limit.cancelled_caught:
+        logger.error("on_uncompensated of saga %r took too long", ledger.name)
+
+
+def hand_up(ledger: Ledger) -> None:
+    """Let the saga around one name in its own report what is left of this one."""
+    outer = enclosing(ledger)
+    if outer is not None:
+        outer.residue += ledger.residue
+
+
+def _reported(
+    ledger: Ledger, undoing: Undoing, result: Err[Any]
+) -> tuple[Result[Any, Any], BaseException | None]:
+    """Put what is left into the result, in the way that the saga asks for."""
+    error, cause, left = result.error, result.cause, ledger.residue
+    if type(cause) is CompensationFailed:
+        cause = cause.cause
+    if type(error) is CompensationFailed:
+        # A saga inside failed in the same way: one report names all that is left.
+        error, cause, known = error.error, error.cause, error.left
+        left = [*known, *(each for each in left if all(each is not other for other in known))]
+    undone = tuple(map(label_of, undoing.undone))
+    failure = CompensationFailed(error, tuple(left), undone, cause)
+    if ledger.options.raises:
+        raised = CompensationError(failure)
+        raised.__cause__ = cause if isinstance(cause, BaseException) else None
+        return result, raised
+    if ledger.run.settings.is_saga:
+        return Err(failure, result.cause), None
+    return Err(result.error, failure), None
