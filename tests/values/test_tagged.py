@@ -1,4 +1,4 @@
-"""Errors that are values and exceptions at once.  Cases T01 to T11 and T14."""
+"""Errors that are values and exceptions at once.  Cases T01 to T11, T14 and T15."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 import pytest
 import trio
 
-from awaitly_trio._values.result import Err
+from awaitly_trio import Step, workflow
+from awaitly_trio._values.result import Err, Result
 from awaitly_trio._values.tagged import TaggedError
 
 if TYPE_CHECKING:
@@ -181,6 +182,19 @@ async def test_it_travels_through_a_nursery() -> None:
     assert rest is None
     assert found.exceptions == (NotFound("u"),)
     assert found.exceptions[0].__traceback__ is not None
+
+
+async def test_it_is_the_error_of_a_workflow_as_it_is() -> None:
+    """Nothing is wrapped around it on its way through a step."""
+
+    async def find(user_id: str) -> Result[str, NotFound]:
+        return Err(NotFound(user_id))
+
+    @workflow
+    async def greet(step: Step[NotFound], user_id: str) -> str:
+        return "hello " + await step(find, user_id)
+
+    assert await greet("u") == Err(NotFound("u"))
 
 
 def test_fields_are_frozen() -> None:
