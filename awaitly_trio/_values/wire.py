@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast, final
 
-from awaitly_trio._values import errors, refusals
+from awaitly_trio._values import compensation, errors, refusals
 from awaitly_trio._values.errors import RemoteError, WireReadError
 from awaitly_trio._values.result import Err, Ok, Result, checked
 from awaitly_trio._values.typed_json import TypedJson
@@ -18,13 +18,17 @@ if TYPE_CHECKING:
     from awaitly_trio._values.codec import Codec
 
 VERSION = 1
-# Every error of the vocabulary, so that none can be forgotten; the stand-in has its own codec.
+_OK_KEYS = ("format", "ok", "value")
+_ERR_KEYS = ("format", "ok", "error")
+# The modules of the system's own errors.  Every class of theirs is known, so that none can be
+# forgotten; only the stand-in has a codec of its own.
+VOCABULARY = (errors, refusals, compensation)
 _SYSTEM = (
     Ok,
     Err,
     *(
         kind
-        for module in (errors, refusals)
+        for module in VOCABULARY
         for kind in vars(module).values()
         if isinstance(kind, type) and kind.__module__ == module.__name__ and kind is not RemoteError
     ),
@@ -115,9 +119,9 @@ class WireFormat:
         if not isinstance(ok, bool):
             problems.append(f"ok is {ok!r}, neither true nor false")
             return None
-        known = {"format", "ok", "value"} if ok else {"format", "ok", "error", "cause"}
-        needed = known - {"cause"}
-        problems.extend(f"{key!r} is missing" for key in sorted(needed - fields.keys()))
+        needed = _OK_KEYS if ok else _ERR_KEYS
+        known = needed if ok else (*needed, "cause")
+        problems.extend(f"{key!r} is missing" for key in needed if key not in fields)
         problems.extend(f"{key!r} is unknown" for key in fields if key not in known)
         if ok:
             return Ok(self._json.read(fields.get("value"), "value", problems))

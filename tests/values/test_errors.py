@@ -18,10 +18,14 @@ import msgspec
 import pytest
 
 import awaitly_trio
-from awaitly_trio._values import errors
-from awaitly_trio._values.errors import AwaitlyError, RemoteError
+from awaitly_trio._values.compensation import (
+    CompensationError,
+    CompensationFailed,
+    Uncompensated,
+)
+from awaitly_trio._values.errors import AwaitlyError, CircuitOpen, RemoteError, TimedOut
 from awaitly_trio._values.result import Err
-from awaitly_trio._values.wire import WireFormat
+from awaitly_trio._values.wire import VOCABULARY, WireFormat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,7 +34,7 @@ if TYPE_CHECKING:
 SAMPLES: dict[str, Any] = {
     "Any": ("anything", 1),
     "Exception": ValueError("v"),
-    "Refusal": errors.CircuitOpen("payments", 2.5),
+    "Refusal": CircuitOpen("payments", 2.5),
     "bool": True,
     "float": 0.5,
     "int": 3,
@@ -41,6 +45,15 @@ SAMPLES: dict[str, Any] = {
     "str | None": "text",
     "tuple[Exception, ...]": (ValueError("v"),),
     "tuple[str, ...]": ("a", "b"),
+}
+LEFT = Uncompensated("charge", "failed", TimedOut("refund", 5), 3, "a traceback", "key")
+UNDONE = CompensationFailed(TimedOut("order", 1), (LEFT,), ("reserve",), ValueError("v"))
+# Errors whose fields have types of their own.
+WHOLE: dict[type, Any] = {
+    AwaitlyError: AwaitlyError("text"),
+    CompensationError: CompensationError(UNDONE),
+    CompensationFailed: UNDONE,
+    Uncompensated: LEFT,
 }
 PURE = "awaitly_trio._values."
 AGAIN: dict[str, Callable[[Any], Any]] = {
@@ -66,7 +79,8 @@ def found() -> list[type]:
                 importlib.import_module(module.name)
     records = [
         kind
-        for kind in vars(errors).values()
+        for module in VOCABULARY
+        for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct)
     ]
     return sorted({*subclasses(AwaitlyError), *records}, key=lambda kind: kind.__qualname__)
@@ -74,8 +88,8 @@ def found() -> list[type]:
 
 def sample(kind: type) -> Any:
     """Return an error with a value in every field, also in those with a default."""
-    if kind is AwaitlyError:
-        return AwaitlyError("text")
+    if kind in WHOLE:
+        return WHOLE[kind]
     arguments: dict[str, Any] = {}
     for name, parameter in inspect.signature(kind).parameters.items():
         annotation = parameter.annotation
