@@ -43,6 +43,8 @@ def exception_codec(
         check_fields(data, (part,), ("notes", "cause"))
         error = decode(data[part])
         if "notes" in data:
+            if not isinstance(data["notes"], list):
+                raise TypeError("its notes are no list")
             vars(error)["__notes__"] = data["notes"]
         error.__cause__ = data.get("cause")
         return error
@@ -85,6 +87,9 @@ def _decode(data: Mapping[str, Any]) -> RemoteError:
     check_fields(data, ("type", "module", "message"), ("traceback", "exceptions"))
     if not all(isinstance(each, str) for name, each in data.items() if name != "exceptions"):
         raise TypeError("its type, module, message and traceback are not all text")
+    exceptions: list[object] = data.get("exceptions", [])
+    if not all(isinstance(each, Exception) for each in exceptions):
+        raise TypeError("its exceptions are not all exceptions")
     return RemoteError(
         data["type"],
         data["module"],

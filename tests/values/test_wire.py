@@ -76,6 +76,7 @@ class PlainError(Exception):
 
 
 WIRE = WireFormat(Colour, Access, Point, Line, Order, NotFound, PlainError)
+SAID = {"type": "Some", "module": "m", "message": "said"}
 BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
 AUTUMN = dt.datetime(2024, 10, 27, 2, 30)  # noqa: DTZ001  # naive on purpose
 ORDER = Order("o1", (Line("x", Decimal("1.50")), Line("y", Decimal("0.70"))))
@@ -112,7 +113,7 @@ def test_what_is_absent_stays_absent(result: Result[Any, Any]) -> None:
         *(0.1, -0.0, 1e308, math.inf, -math.inf),
         *("", "ü€😀", "$type", "a\x00b"),
         *(b"", b"\xff\x00", bytearray(b"x")),
-        *((), (1, (2,)), [1, [2]], {1, 2}, frozenset("ab"), {1, (2, "x")}),
+        *((), (1, (2,)), [1, [2]], {1, 2}, frozenset("a"), {(2, "x")}),
         *({}, {"$type": 1}, {1: "a", None: "b", (1, 2): "c"}, {"": 1}, {"a b": {}}),
         *(Decimal("1.10"), Decimal("-0E+5"), UUID(int=7)),
         *(dt.date(2024, 2, 29), dt.timedelta(-1, 2, 3), dt.timedelta.max),
@@ -393,6 +394,18 @@ def test_every_problem_of_the_frame_is_listed(data: object, problems: list[str])
         (
             {"$type": "exception", "value": {"told": {"type": 1, "module": "", "message": ""}}},
             "its type, module, message and traceback are not all text",
+        ),
+        (
+            {"$type": "exception", "value": {"told": {**SAID, "exceptions": [1]}}},
+            "its exceptions are not all exceptions",
+        ),
+        (
+            {"$type": "exception", "value": {"told": SAID, "notes": 3}},
+            "its notes are no list",
+        ),
+        (
+            {"$type": "exception", "value": {"told": SAID, "cause": 3}},
+            "exception cause must be None or derive from BaseException",
         ),
     ],
     ids=repr,
