@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
 
 import msgspec
 
+from awaitly_trio._policies.layers import Layer
 from awaitly_trio._policies.schedule import Schedule, Tick
 from awaitly_trio._values.caught import Catch, check_catch
 from awaitly_trio._values.errors import UnexpectedError
 
 if TYPE_CHECKING:
     import random
+
+    from typing_extensions import Never
 
     from awaitly_trio._policies.schedule import Driver
 
@@ -89,6 +92,11 @@ class Retry(_Scheduled, frozen=True, kw_only=True):
         check_sync(self.delay_hint, "delay_hint")
         if self.on_retry is not None:
             check_sync(self.on_retry, "on_retry")
+
+    @property
+    def layer(self) -> Layer[Never]:
+        """What a retry is as a layer of a policy."""
+        return Layer("retry", f"retry: {self.schedule!r}")
 
     def start(self, rng: random.Random, wall: Callable[[], float] | None = None) -> RetryDriver:
         """Return a driver that has seen no failure; it builds nothing before the first.

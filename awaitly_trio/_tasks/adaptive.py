@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, final
 import trio
 from typing_extensions import ParamSpec
 
+from awaitly_trio._policies.layers import Layer
 from awaitly_trio._tasks.slots import ConcurrencyStatistics, SlotQueue
 from awaitly_trio._tasks.timeline import Timeline
 from awaitly_trio._values.duration import Duration, seconds
@@ -59,7 +60,7 @@ class AdaptiveLimiter:
       ValueError: ``max_queue`` is negative.
     """
 
-    __slots__ = ("_limit", "_max_wait", "_overload", "_slots", "_time", "name")
+    __slots__ = ("_law", "_limit", "_max_wait", "_overload", "_slots", "_time", "name")
 
     def __init__(
         self,
@@ -73,6 +74,7 @@ class AdaptiveLimiter:
         if not max_queue >= 0:
             raise ValueError(f"max_queue must be 0 or more waiting callers, not {max_queue!r}")
         self.name = name
+        self._law = law
         self._limit = law.state()
         self._max_wait = seconds(max_wait, "max_wait")
         self._overload = overload
@@ -113,6 +115,22 @@ class AdaptiveLimiter:
     ) -> Callable[P, Awaitable[Ok[T] | Err[E | QueueFull]]]:
         """Return the function limited by this limiter."""
         return update_wrapper(partial(self, fn), fn)
+
+    @property
+    def layer(self) -> Layer[QueueFull]:
+        """What an adaptive limiter is as a layer of a policy."""
+        text = f"adaptive limiter {self.name!r}: {self._law!r}, {self._slots.max_queue} waiting"
+        return Layer("concurrency limiter", text, (QueueFull,))
+
+    def fresh(self) -> AdaptiveLimiter:
+        """Return an unused limiter with the same law, which has learnt nothing yet."""
+        return AdaptiveLimiter(
+            self.name,
+            self._law,
+            max_queue=self._slots.max_queue,
+            max_wait=self._max_wait,
+            overload=self._overload,
+        )
 
     def _learn_from(self, error: object) -> None:
         if self._overload(error):

@@ -14,16 +14,16 @@ from typing_extensions import ParamSpec
 
 from awaitly_trio._policies.circuit import STANDARD_BREAKER, BreakerSettings
 from awaitly_trio._policies.circuit_states import CircuitChange, CircuitEvent, CircuitState
+from awaitly_trio._policies.layers import Layer
 from awaitly_trio._tasks.breaker_tally import BreakerStatistics, BreakerTally
 from awaitly_trio._values.duration import format_duration
+from awaitly_trio._values.errors import CircuitOpen
 from awaitly_trio._values.refusals import CallRefusedError
 from awaitly_trio._values.result import Err, Ok
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from types import TracebackType
-
-    from awaitly_trio._values.errors import CircuitOpen
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -56,7 +56,7 @@ class CircuitBreaker:
       on_change: Is called after each change of state.  What it raises is logged only.
     """
 
-    __slots__ = ("_tally", "name")
+    __slots__ = ("_counts", "_settings", "_tally", "name")
 
     def __init__(
         self,
@@ -67,6 +67,7 @@ class CircuitBreaker:
         on_change: Callable[[CircuitChange], object] | None = None,
     ) -> None:
         self.name = name
+        self._settings, self._counts = settings, counts
         self._tally = BreakerTally(name, settings, counts, on_change)
 
     def __call__(
@@ -135,6 +136,15 @@ class CircuitBreaker:
             raise
         tally.judge(era, result, now)
         return result
+
+    @property
+    def layer(self) -> Layer[CircuitOpen]:
+        """What a breaker is as a layer of a policy."""
+        return Layer("breaker", f"breaker {self.name!r}", (CircuitOpen,))
+
+    def fresh(self) -> CircuitBreaker:
+        """Return an unused breaker with the same settings, of whose changes nobody is told."""
+        return CircuitBreaker(self.name, self._settings, counts=self._counts)
 
     def guard(self) -> BreakerCall:
         """Return a ``with`` block for code that has no result: it fails when it raises.

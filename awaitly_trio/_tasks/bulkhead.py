@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING, TypeVar, final
 import trio
 from typing_extensions import ParamSpec
 
+from awaitly_trio._policies.layers import Layer
 from awaitly_trio._tasks.slots import ConcurrencyStatistics, Slot, SlotQueue
-from awaitly_trio._values.duration import Duration, seconds
+from awaitly_trio._values.duration import Duration, format_duration, seconds
 from awaitly_trio._values.errors import QueueFull
 from awaitly_trio._values.refusals import CallRefusedError
 from awaitly_trio._values.result import Err, Ok
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from typing_extensions import Never
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -117,6 +120,16 @@ class ConcurrencyLimiter(_Places):
 
         return update_wrapper(limited, fn)
 
+    @property
+    def layer(self) -> Layer[Never]:
+        """What a concurrency limiter is as a layer of a policy."""
+        limit = int(self.statistics().limit)
+        return Layer("concurrency limiter", f"concurrency limiter {self.name!r}: {limit} at once")
+
+    def fresh(self) -> ConcurrencyLimiter:
+        """Return an unused limiter with the same limit."""
+        return ConcurrencyLimiter(self.name, int(self.statistics().limit))
+
     async def acquire(self) -> Slot:
         """Wait for a place and take it, as in ``with await limiter.acquire():``.
 
@@ -188,6 +201,18 @@ class Bulkhead(_Places):
             return await self(fn, *args, **kwargs)
 
         return update_wrapper(limited, fn)
+
+    @property
+    def layer(self) -> Layer[QueueFull]:
+        """What a bulkhead is as a layer of a policy."""
+        places = f"{self.statistics().limit:g} at once, {self._slots.max_queue} waiting"
+        text = f"bulkhead {self.name!r}: {places} up to {format_duration(self._max_wait)}"
+        return Layer("concurrency limiter", text, (QueueFull,))
+
+    def fresh(self) -> Bulkhead:
+        """Return an unused bulkhead with the same limits."""
+        limit, queue = int(self.statistics().limit), self._slots.max_queue
+        return Bulkhead(self.name, limit, max_queue=queue, max_wait=self._max_wait)
 
     async def acquire(self) -> Slot:
         """Wait for a place and take it, as in ``with await bulkhead.acquire():``.

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, final
 
 from typing_extensions import ParamSpec
 
+from awaitly_trio._policies.layers import Layer
+from awaitly_trio._values.errors import QueueFull, RateLimited
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -14,7 +17,6 @@ if TYPE_CHECKING:
     from awaitly_trio._tasks.limiter import RateLimiter, RefusingRateLimiter
     from awaitly_trio._tasks.rate_queue import RateStatistics
     from awaitly_trio._tasks.slots import ConcurrencyStatistics, Slot
-    from awaitly_trio._values.errors import QueueFull, RateLimited
     from awaitly_trio._values.result import Err, Ok
 
 P = ParamSpec("P")
@@ -67,6 +69,16 @@ class CombinedLimiter:
     ) -> Callable[P, Awaitable[Ok[T] | Err[E | RateLimited | QueueFull]]]:
         """Return the function limited by both limiters."""
         return update_wrapper(partial(self, fn), fn)
+
+    @property
+    def layer(self) -> Layer[RateLimited | QueueFull]:
+        """What both limiters are as one layer of a policy."""
+        text = f"{self.rate.layer.text}; {self.concurrency.layer.text}"
+        return Layer("combined limiter", text, (RateLimited, QueueFull))
+
+    def fresh(self) -> CombinedLimiter:
+        """Return an unused limiter with the same limits."""
+        return CombinedLimiter(self.rate.fresh(), self.concurrency.fresh())
 
     async def acquire(self) -> Slot:
         """Wait for a turn and a place, as in ``with await limiter.acquire():``.

@@ -14,9 +14,10 @@ import trio
 from typing_extensions import ParamSpec
 
 from awaitly_trio._policies.bucket import Bucket
+from awaitly_trio._policies.layers import Layer
 from awaitly_trio._policies.rate import RateRule, check_cost
 from awaitly_trio._tasks.rate_queue import RateQueue, RateStatistics
-from awaitly_trio._values.duration import Duration, seconds
+from awaitly_trio._values.duration import Duration, format_duration, seconds
 from awaitly_trio._values.errors import RateLimited
 from awaitly_trio._values.refusals import CallRefusedError
 from awaitly_trio._values.result import Err, Ok
@@ -24,6 +25,8 @@ from awaitly_trio._values.result import Err, Ok
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from types import TracebackType
+
+    from typing_extensions import Never
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -167,6 +170,15 @@ class RateLimiter(_Limiter):
         """Return the function limited by this limiter, for those who call it often."""
         return update_wrapper(self._limited(fn), fn)
 
+    @property
+    def layer(self) -> Layer[Never]:
+        """What a rate limiter is as a layer of a policy."""
+        return Layer("rate limiter", f"rate limiter {self.name!r}: {self._queue.rule!r}")
+
+    def fresh(self) -> RateLimiter:
+        """Return an unused limiter with the same rule and cost."""
+        return RateLimiter(self.name, self._queue.rule).options(cost=self._cost)
+
     @overload
     def options(self, *, cost: float = 1) -> RateLimiter: ...
     @overload
@@ -219,3 +231,15 @@ class RefusingRateLimiter(_Limiter):
     ) -> Callable[P, Awaitable[Ok[T] | Err[E | RateLimited]]]:
         """Return the function limited by this limiter, for those who call it often."""
         return update_wrapper(self._limited(fn), fn)
+
+    @property
+    def layer(self) -> Layer[RateLimited]:
+        """What a rate limiter is as a layer of a policy."""
+        wait = f"waits up to {format_duration(self._max_wait)}"
+        text = f"rate limiter {self.name!r}: {self._queue.rule!r}, {wait}"
+        return Layer("rate limiter", text, (RateLimited,))
+
+    def fresh(self) -> RefusingRateLimiter:
+        """Return an unused limiter with the same rule, cost and patience."""
+        queue = RateQueue(self.name, self._queue.rule)
+        return RefusingRateLimiter(queue, self._cost, self._max_wait)

@@ -6,19 +6,20 @@ That time ran out is read off the scope of this module, never off a ``Cancelled`
 from __future__ import annotations
 
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, final
 
+import msgspec
 import trio
+from msgspec.structs import force_setattr
 from typing_extensions import ParamSpec, TypeVar
 
-from awaitly_trio._values.duration import seconds
+from awaitly_trio._policies.layers import Layer
+from awaitly_trio._values.duration import Duration, format_duration, seconds
 from awaitly_trio._values.errors import TimedOut
 from awaitly_trio._values.result import Err, Ok
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
-
-    from awaitly_trio._values.duration import Duration
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -56,6 +57,38 @@ def timeout(
         return expired
 
     return limited
+
+
+@final
+class Timeout(msgspec.Struct, frozen=True):
+    """A time limit as a layer of a policy.
+
+    Args:
+      allowance: How long the call, or what is written further in, may take.
+      total: Whether it is for all attempts together: written outside the retry, and kept
+        apart from the limit of one attempt when policies merge.
+
+    Raises:
+      ValueError: The allowance is negative or NaN.
+    """
+
+    allowance: Duration
+    total: bool = False
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "allowance", seconds(self.allowance, "allowance"))
+
+    @property
+    def layer(self) -> Layer[TimedOut]:
+        """What a time limit is as a layer of a policy."""
+        kind = "total timeout" if self.total else "timeout"
+        return Layer(kind, f"{kind}: {format_duration(seconds(self.allowance))}", (TimedOut,))
+
+    def wrap(
+        self, fn: Callable[P, Awaitable[Ok[T] | Err[E]]]
+    ) -> Callable[P, Coroutine[Any, Any, Ok[T] | Err[E | TimedOut]]]:
+        """Return the function with this limit."""
+        return timeout(fn, self.allowance, total=self.total)
 
 
 def name_of(fn: object) -> str:
