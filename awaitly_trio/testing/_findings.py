@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from awaitly_trio._values.errors import AwaitlyError
+from awaitly_trio.testing._failures import said
 
 
 class Exploration(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +64,7 @@ class ScheduleError(AwaitlyError, AssertionError):
         proof = " (none with fewer preemptions fails)" if found.is_plainest else ""
         return (
             f"{found.test} fails under schedule {found.found_at} ({found.strategy}) "
-            f"of seed {found.seed}: {type(self.failure).__name__}: {self.failure}\n"
+            f"of seed {found.seed}: {said(self.failure)}\n"
             f"it needs {found.preemptions} preemptions, {found.switches} switches{proof}:\n"
             f"{found.story}\n"
             f"replay it with: explore({found.test.rpartition('.')[2]}, replay={found.replay!r})"

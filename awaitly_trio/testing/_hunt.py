@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, final
 from awaitly_trio.testing._bounded import BoundedSearch, Prefix
 from awaitly_trio.testing._choosers import Priorities, RandomWalk, RunOn, Script
 from awaitly_trio.testing._errors import NondeterminismError
+from awaitly_trio.testing._failures import kind_of
 from awaitly_trio.testing._session import Plan
-from awaitly_trio.testing._shrinking import kind_of
 from awaitly_trio.testing._suspects import LIKELY_ELSE, Suspects
 from awaitly_trio.testing._turns import turns_of, write_schedule
 

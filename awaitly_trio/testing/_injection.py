@@ -9,17 +9,14 @@ import trio
 import trio.abc
 import trio.lowlevel
 
-from awaitly_trio._engine.pipeline import name_of
 from awaitly_trio._engine.watch import current_scope
 from awaitly_trio._values.result import Err
 from awaitly_trio.testing._tree import is_library, line_of, place_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from trio.lowlevel import Task
 
-    from awaitly_trio._values.scopes import Scope
+    from awaitly_trio.testing._interception import Visit
     from awaitly_trio.testing._points import Point
     from awaitly_trio.testing._scheduler import Scheduler
 
@@ -78,25 +75,18 @@ class Injector(trio.abc.Instrument):
             self._strike(place_of(task))
             self._scope.cancel(reason=f"sweep: cancelled at {point}")
 
-    def choose(self, fn: Any, stand_in: Any) -> Callable[..., Any]:
-        """Return what a step calls in place of a dependency: the same, with the fault."""
-
-        async def call(*args: Any, **kwargs: Any) -> Any:
-            scope = current_scope.get()
-            path = "" if scope is None else _step_of(scope).path
-            self.calls.append(StepCall(path, fn))
-            point = self._point
-            if point is None or point.kind == "cancel" or point.path != path:
-                return await _called(stand_in, args, kwargs)
-            self._strike(_caller())
-            if point.detail == "after":
-                await _called(stand_in, args, kwargs)
-            else:
-                await trio.lowlevel.checkpoint()
-            return await self._fault(point)
-
-        call.__name__ = name_of(fn)
-        return call
+    async def visit(self, visit: Visit) -> Any:
+        """Do what a step calls for, or strike instead."""
+        self.calls.append(StepCall(visit.path, visit.dependency))
+        point = self._point
+        if point is None or point.kind == "cancel" or point.path != visit.path:
+            return await visit.go_on()
+        self._strike(_caller())
+        if point.detail == "after":
+            await visit.go_on()
+        else:
+            await trio.lowlevel.checkpoint()
+        return await self._fault(point)
 
     async def _fault(self, point: Point) -> Any:
         if point.kind == "error":
@@ -110,17 +100,6 @@ class Injector(trio.abc.Instrument):
     def _strike(self, place: str) -> None:
         if self.struck_at is None:
             self.place, self.struck_at = place, self._scheduler.step_count()
-
-
-async def _called(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    answer = fn(*args, **kwargs)
-    return await answer if hasattr(answer, "__await__") else answer
-
-
-def _step_of(scope: Scope) -> Scope:
-    while scope.kind == "attempt" and scope.parent is not None:
-        scope = scope.parent
-    return scope
 
 
 def _caller() -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, final
 
 from awaitly_trio.testing._bounded import BoundedSearch
 from awaitly_trio.testing._choosers import Script
+from awaitly_trio.testing._failures import kind_of
 from awaitly_trio.testing._session import Plan
 from awaitly_trio.testing._turns import turns_merged, turns_of
 
@@ -93,16 +94,6 @@ class Shrinker:
             else:
                 low = middle + 1
         return turns[:high]
-
-
-def kind_of(failure: BaseException | None) -> frozenset[str]:
-    """Return the types of the exceptions in a failure; two failures of a kind are alike."""
-    if failure is None:
-        return frozenset()
-    inner = getattr(failure, "exceptions", None)
-    if inner is None:
-        return frozenset({f"{type(failure).__module__}.{type(failure).__qualname__}"})
-    return frozenset(name for each in inner for name in kind_of(each))
 
 
 def _cost(attempt: Attempt) -> tuple[int, int, int]:

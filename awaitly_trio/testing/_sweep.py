@@ -16,6 +16,7 @@ from awaitly_trio.testing._declared_errors import declared_errors, example_of
 from awaitly_trio.testing._errors import NondeterminismError
 from awaitly_trio.testing._hunt import difference
 from awaitly_trio.testing._injection import InjectedFailure, Injector, SimulatedCrash
+from awaitly_trio.testing._interception import intercepted_by
 from awaitly_trio.testing._points import FAULTS, FaultKind, Point, check_faults
 from awaitly_trio.testing._recorder import Pairing, Recorder
 from awaitly_trio.testing._session import Plan, Session
@@ -228,7 +229,7 @@ class Sweeper:
         observers = (pairing,) if self._invariant is None else (pairing, recorder)
         made = () if self._make is None else (self._make(),)
         started = trio.current_time()
-        with observing(*observers), choosing(self._injector.choose):
+        with observing(*observers), choosing(intercepted_by(self._injector.visit)):
             ended = await self._struck(made)
         error = getattr(ended, "error", None)
         left, cancelled = without_faults(error)

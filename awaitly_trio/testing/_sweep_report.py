@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from awaitly_trio._values.errors import AwaitlyError
+from awaitly_trio.testing._failures import said
 
 if TYPE_CHECKING:
     from awaitly_trio.testing._points import Point
@@ -53,13 +54,13 @@ class SweepError(AwaitlyError, AssertionError):
         self.point, self.path, self.place, self.failure = point, path, place, failure
 
     def __str__(self) -> str:
-        said = f"{type(self.failure).__name__}: {self.failure}"
+        what = said(self.failure)
         if self.point is None:
-            return f"already without a fault it fails: {said}"
+            return f"already without a fault it fails: {what}"
         where = f" in step {self.path!r}" if self.path else ""
         line = f", at {self.place}" if self.place else ""
         return (
-            f"fails when struck by {self.point}{where}{line}: {said}\n"
+            f"fails when struck by {self.point}{where}{line}: {what}\n"
             "this is the smallest such point; "
             f"repeat it with: sweep(..., replay={str(self.point)!r})"
         )

@@ -1,0 +1,59 @@
+"""Stands between steps and their dependencies, knowing which step it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from awaitly_trio._engine.pipeline import name_of
+from awaitly_trio._engine.watch import current_scope
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from awaitly_trio._engine.interposing import Choose
+    from awaitly_trio._values.scopes import ScopeKind
+
+
+class Visit(NamedTuple):
+    """One call of a dependency by a step.
+
+    ``stand_in`` is what would be called: the dependency, or what ``replace=``
+    put in its place.  ``attempt`` counts from 1.
+    """
+
+    dependency: Any
+    stand_in: Any
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    kind: ScopeKind
+    name: str
+    path: str
+    attempt: int
+
+    async def go_on(self) -> Any:
+        """Call what would be called, and return what it gives."""
+        answer = self.stand_in(*self.args, **self.kwargs)
+        return await answer if hasattr(answer, "__await__") else answer
+
+
+def intercepted_by(handle: Callable[[Visit], Awaitable[Any]]) -> Choose:
+    """Return what lets a function handle each call of a dependency."""
+
+    def choose(dependency: Any, stand_in: Any) -> Callable[..., Any]:
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            return await handle(_visit(dependency, stand_in, args, kwargs))
+
+        call.__name__ = name_of(dependency)
+        return call
+
+    return choose
+
+
+def _visit(dependency: Any, stand_in: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Visit:
+    scope = current_scope.get()
+    attempt = 1
+    if scope is None:
+        raise RuntimeError("a dependency was called outside of its run")
+    if scope.kind == "attempt" and scope.parent is not None:
+        attempt, scope = scope.attempt or 1, scope.parent
+    return Visit(dependency, stand_in, args, kwargs, scope.kind, scope.name, scope.path, attempt)
