@@ -67,6 +67,13 @@ class QueueFull(msgspec.Struct, frozen=True):
 
 
 @final
+class MissingKey(msgspec.Struct, frozen=True):
+    """A batch had no value for ``key``."""
+
+    key: Any
+
+
+@final
 class EmptyInput(msgspec.Struct, frozen=True):
     """``operation`` needs at least one result to choose from and got none."""
 
