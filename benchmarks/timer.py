@@ -59,6 +59,7 @@ class Timer:
     """How thoroughly to measure.
 
     ``span`` is how many seconds one work is repeated for in one round.
+    ``is_thorough`` tells rows with a long work whether to do all of it.
     ``clock`` counts the seconds of the processor that this process used: what else
     the machine does is then mostly left out.  Work that waits for a disk needs
     ``time.perf_counter`` instead.
@@ -67,6 +68,7 @@ class Timer:
     rounds: int = 60
     span: float = 0.01
     clock: Callable[[], float] = time.process_time
+    is_thorough: bool = True
 
     def compare(self, works: Mapping[str, Work]) -> dict[str, Sample]:
         """Measure works in turns; return the seconds of one repetition of each."""
