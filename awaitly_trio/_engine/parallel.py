@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from awaitly_trio._engine.run import Run
     from awaitly_trio._policies.retry import Retry
     from awaitly_trio._policies.schedule import Schedule
+    from awaitly_trio._tasks.policy import Policy
     from awaitly_trio._values.duration import Duration
     from awaitly_trio._values.errors import TimedOut, UnexpectedError
     from awaitly_trio._values.result import Err
@@ -113,6 +114,7 @@ class BranchStarter(Generic[E_contra]):
         key: str = ...,
         retry: Schedule[Any, Any] | Retry | None = ...,
         fallback: Callable[[Any], Any] | None = ...,
+        policy: Policy[E_contra] | None = ...,
         description: str = ...,
         tags: Sequence[str] = ...,
     ) -> BranchStarter[E_contra]: ...
@@ -127,6 +129,7 @@ class BranchStarter(Generic[E_contra]):
         key: str = ...,
         retry: Schedule[Any, Any] | Retry | None = ...,
         fallback: Callable[[Any], Any] | None = ...,
+        policy: Policy[E_contra] | None = ...,
         description: str = ...,
         tags: Sequence[str] = ...,
     ) -> BranchStarter[E_contra]: ...
@@ -140,6 +143,7 @@ class BranchStarter(Generic[E_contra]):
         key: str = ...,
         retry: Schedule[Any, Any] | Retry | None = ...,
         fallback: Callable[[Any], Any] | None = ...,
+        policy: Policy[E_contra] | None = ...,
         description: str = ...,
         tags: Sequence[str] = ...,
     ) -> S: ...

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from awaitly_trio._policies.retry import Retry
     from awaitly_trio._policies.schedule import Schedule
+    from awaitly_trio._tasks.policy import Policy
     from awaitly_trio._values.duration import Duration
     from awaitly_trio._values.errors import TimedOut, UnexpectedError
     from awaitly_trio._values.result import Result
@@ -120,6 +121,7 @@ class Step(
         key: str = ...,
         retry: Schedule[Any, Any] | Retry | None = ...,
         fallback: Callable[[Any], Any] | None = ...,
+        policy: Policy[E_contra] | None = ...,
         description: str = ...,
         tags: Sequence[str] = ...,
         compensate_unknown: Callable[..., object] | None = ...,
@@ -136,6 +138,7 @@ class Step(
         key: str = ...,
         retry: Schedule[Any, Any] | Retry | None = ...,
         fallback: Callable[[Any], Any] | None = ...,
+        policy: Policy[E_contra] | None = ...,
         description: str = ...,
         tags: Sequence[str] = ...,
         compensate_unknown: Callable[..., object] | None = ...,
@@ -149,6 +152,7 @@ class Step(
         key: str = ...,
         retry: Schedule[Any, Any] | Retry | None = ...,
         fallback: Callable[[Any], Any] | None = ...,
+        policy: Policy[E_contra] | None = ...,
         description: str = ...,
         tags: Sequence[str] = ...,
         compensate_unknown: Callable[..., object] | None = ...,
@@ -164,6 +168,7 @@ class Step(
         key: str = ...,
         retry: Schedule[Any, Any] | Retry | None = ...,
         fallback: Callable[[Any], Any] | None = ...,
+        policy: Policy[E_contra] | None = ...,
         description: str = ...,
         tags: Sequence[str] = ...,
         compensate_unknown: Callable[..., object] | None = ...,
