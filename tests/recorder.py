@@ -62,6 +62,15 @@ class Recorder:
         """Return all events as JSON lines."""
         return b"\n".join(_line(event) for event in self.events)
 
+    def check_laws_of_each_run(self) -> None:
+        """Check the laws where several runs, each with its own order, were recorded."""
+        for run in dict.fromkeys(event.run_id for event in self.events):
+            alone = Recorder()
+            alone.events = [event for event in self.events if event.run_id == run]
+            alone.started = [scope for scope in self.started if scope.run.run_id == run]
+            alone.ended = [(s, o) for s, o in self.ended if s.run.run_id == run]
+            alone.check_laws()
+
     def check_laws(self) -> None:
         """Fail unless starts and ends are paired, ordered and inside their parents."""
         sequence = [event.seq for event in self.events]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,6 +19,8 @@ from awaitly_trio._values.scopes import RunInfo, Scope
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
 
+_ambient: ContextVar[tuple[object, ...]] = ContextVar("awaitly_trio.observers", default=())
+
 _HOOKS = ("should_run", "before_start", "before_step", "after_step")
 
 
@@ -27,7 +30,7 @@ def open_run(name: str, settings: RunSettings, declared: tuple[Any, ...]) -> Run
     A run inside another has the observers and the replacements of the outer one
     beside its own, and its place in the outer one's tree.
     """
-    above, ambient = _surroundings()
+    above = _above()
     run = Run(settings.name or name, settings=settings)
     run.replace = settings.replace
     if declared and settings.declared_only:
@@ -37,26 +40,22 @@ def open_run(name: str, settings: RunSettings, declared: tuple[Any, ...]) -> Run
         outer = above.owner.watch
         run.replace = {**above.owner.replace, **settings.replace}
     run.replace = interposed(run.replace)
-    added = (*ambient, *settings.observers)
+    added = (*_ambient.get(), *settings.observers)
     if added or outer is not None or run.replace or any(getattr(settings, h) for h in _HOOKS):
-        run.watch = outer if outer is not None and not added else Watch(added, outer)
+        run.watch = Watch(added, outer) if outer is None or added else outer
         run.scope = _scope_of(run, above)
     run.bare = run.watch is None and run.declared is None
     return run
 
 
-def _surroundings() -> tuple[Scope | None, tuple[Any, ...]]:
-    """Return the scope of the run around this task, and the observers given since."""
-    ambient: tuple[Any, ...] = ()
+def _above() -> Scope | None:
+    """Return the scope around this task, if it belongs to a run that still lasts."""
     scope = current_scope.get()
-    while scope is not None and scope.kind == "ambient":
-        ambient = (*scope.arguments, *ambient)
-        scope = scope.parent
-    if scope is not None and scope.owner.closed:
-        # A task outlived the run that started it: its context still holds the
-        # scope, but nothing of that run may be told or used any more.
-        return None, ambient
-    return scope, ambient
+    if scope is None or scope.kind == "ambient":
+        return None
+    # Otherwise a task outlived the run that started it: its context still holds
+    # the scope, but nothing of that run may be told or used any more.
+    return None if scope.owner.closed else scope
 
 
 def _scope_of(run: Run, above: Scope | None) -> Scope:
@@ -80,13 +79,17 @@ def observing(*observers: object) -> Generator[None]:
     Raises:
       TypeError: An observer has none of the methods of ``Observer``, or an async one.
     """
-    scope = Scope(0, "ambient", "ambient", RunInfo("", ""), current_scope.get(), 1, 0.0)
-    scope.arguments = check_observers(observers)
-    token = current_scope.set(scope)
+    given = _ambient.set((*_ambient.get(), *check_observers(observers)))
+    marked = None
+    if current_scope.get() is None:
+        # A run looks here first, and for nothing else where it finds no scope.
+        marked = current_scope.set(Scope(0, "ambient", "ambient", RunInfo("", ""), None, 1, 0.0))
     try:
         yield
     finally:
-        current_scope.reset(token)
+        _ambient.reset(given)
+        if marked is not None:
+            current_scope.reset(marked)
 
 
 def with_settings(settings: RunSettings, changes: dict[str, Any]) -> RunSettings:

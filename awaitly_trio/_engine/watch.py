@@ -62,10 +62,9 @@ class Watch:
     )
 
     def __init__(self, observers: Iterable[object], parent: Watch | None = None) -> None:
-        added = tuple(observers)
-        self.observers: tuple[object, ...] = (
-            added if parent is None else (*parent.observers, *added)
-        )
+        given = observers if parent is None else (*parent.observers, *observers)
+        # Each once, although it may watch several runs around this one.
+        self.observers: tuple[object, ...] = tuple({id(each): each for each in given}.values())
         self._starts = _methods(self.observers, "on_start")
         self._ends = _methods(self.observers, "on_end")
         self._events = _methods(self.observers, "on_event")
@@ -99,7 +98,7 @@ class Watch:
                 scope,
                 kind=scope.kind,
                 name=scope.name,
-                parent=None if parent is None or parent.kind == "ambient" else parent.id,
+                parent=None if parent is None else parent.id,
                 key=scope.key,
                 attempt=scope.attempt,
                 description=scope.description,

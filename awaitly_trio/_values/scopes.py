@@ -92,7 +92,7 @@ class Scope(msgspec.Struct, eq=False):
         """The segments from the outermost workflow to this scope, joined by ``/``."""
         parts: list[str] = []
         scope: Scope | None = self
-        while scope is not None and scope.kind != "ambient":
+        while scope is not None:
             parts.append(scope.segment)
             scope = scope.parent
         return "/".join(reversed(parts))
