@@ -14,6 +14,7 @@ from typing_extensions import ParamSpec
 from awaitly_trio._policies.layers import Layer, Layered, Without, explained, merged
 from awaitly_trio._policies.retry import Retry
 from awaitly_trio._tasks.retry import retry
+from awaitly_trio._tasks.simulation import Load, ServerModel, SimulationReport, run_simulation
 from awaitly_trio._values.result import Err, Ok
 
 if TYPE_CHECKING:
@@ -74,6 +75,30 @@ class Policy(msgspec.Struct, Generic[E_co], frozen=True):
     def explain(self) -> str:
         """Return the layers as a list, outermost first, and the errors that they add."""
         return explained(self.layers)
+
+    def simulate(
+        self,
+        server: ServerModel | Callable[[], Awaitable[Ok[Any] | Err[Any]]],
+        load: Load,
+        *,
+        seed: int = 0,
+    ) -> SimulationReport:
+        """Send a load through this policy to a modelled server, in virtual time, and report.
+
+        Breakers and limiters are replaced by unused ones with the same settings, and hooks
+        are left out, so that nothing real is touched.
+
+        Args:
+          server: A ``ServerModel``, or an async function that answers as the server would.
+          load: How many calls there are, and how often.
+          seed: One seed gives one report.
+
+        Raises:
+          RuntimeError: It is called within a run of Trio.
+          TypeError: A layer has no ``fresh``.
+        """
+        unused = Policy(tuple(_unused(each) for each in self.layers))
+        return run_simulation(unused.wrap, server, load, seed)
 
     @property
     def layer(self) -> Layer[E_co]:
@@ -179,6 +204,19 @@ def _flat(layer: Any) -> tuple[Layered[Any], ...]:
             f"{layer!r} is no layer: write a Retry, a Timeout, a breaker, a limiter or a policy"
         )
     return (layer,)
+
+
+def _unused(layer: Any) -> Any:
+    """Return a layer with the same settings that has seen no call."""
+    if isinstance(layer, Retry):
+        return msgspec.structs.replace(layer, on_retry=None)
+    if hasattr(layer, "fresh"):
+        return layer.fresh()
+    if isinstance(layer, msgspec.Struct) and layer.__struct_config__.frozen:
+        return layer
+    raise TypeError(
+        f"{layer!r} cannot be simulated: give it a method fresh() that returns an unused copy"
+    )
 
 
 def _wrapped(layer: Any, fn: Callable[P, Awaitable[Any]]) -> Callable[P, Awaitable[Any]]:
