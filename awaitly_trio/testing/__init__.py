@@ -1,6 +1,7 @@
 """Deterministic testing: virtual time, schedules that are explored, faults that are injected."""
 
 from awaitly_trio.testing._clock import VirtualClock, clock_pinned, virtual_clock
+from awaitly_trio.testing._drawn import run_schedule, schedules
 from awaitly_trio.testing._errors import (
     ClockTrapError,
     DeadlockError,
@@ -73,6 +74,8 @@ __all__ = [
     "raises",
     "real",
     "returns",
+    "run_schedule",
+    "schedules",
     "snapshot",
     "sweep",
     "sweep_points",

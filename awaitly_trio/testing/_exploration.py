@@ -79,6 +79,7 @@ def explore(
       SchedulerBusyError: Another exploration is under way.
       ValueError: ``schedules`` is below one, or ``strategy`` or ``replay`` is none.
     """
+    __tracebackhide__ = True
     if schedules < 1:
         raise ValueError(f"schedules must be at least 1, not {schedules!r}")
     chosen = random.SystemRandom().getrandbits(32) if seed is None else seed
@@ -104,6 +105,7 @@ class Explorer:
 
     def explore(self, order: Order, schedules: int) -> Exploration:
         """Run up to so many schedules; raise for the first that fails."""
+        __tracebackhide__ = True
         hunt = Hunt(order, schedules=schedules, twice=self._rules.twice)
         self._run(self._hunt(hunt))
         return Exploration(
@@ -118,6 +120,7 @@ class Explorer:
 
     def replay(self, text: str) -> Exploration:
         """Run one schedule; raise if it fails."""
+        __tracebackhide__ = True
         chance, turns = read_schedule(text)
         self._run(self._told(chance, turns, found_at=1, strategy="replay"))
         return Exploration(
@@ -131,6 +134,7 @@ class Explorer:
         )
 
     def _run(self, search: Search[Exception | None]) -> None:
+        __tracebackhide__ = True
         rules = self._rules
         session = Session(self._test, search, max_steps=rules.max_steps, patience=rules.patience)
         self._scheduler = session.scheduler

@@ -67,5 +67,6 @@ class ScheduleError(AwaitlyError, AssertionError):
             f"of seed {found.seed}: {said(self.failure)}\n"
             f"it needs {found.preemptions} preemptions, {found.switches} switches{proof}:\n"
             f"{found.story}\n"
-            f"replay it with: explore({found.test.rpartition('.')[2]}, replay={found.replay!r})"
+            f"replay it with: explore({found.test.rpartition('.')[2]}, replay={found.replay!r})\n"
+            f"or with: pytest --replay-schedule={found.replay}"
         )

@@ -16,6 +16,7 @@ import trio
 import trio.lowlevel
 
 from awaitly_trio._tasks.sources import seeded
+from awaitly_trio._values.exits import BaseExceptionGroup
 from awaitly_trio.testing._clock import VirtualClock, virtual_clock
 from awaitly_trio.testing._errors import LivelockError
 from awaitly_trio.testing._run_loop import order_decided_by
@@ -31,6 +32,10 @@ R = TypeVar("R")
 
 PER_RUN = 200
 """Attempts that share a run: more gain no speed, and fewer keep less of what a test forgets."""
+
+
+FINDINGS = (Exception, BaseExceptionGroup, trio.Cancelled)
+"""What may leave a test as its failure."""
 
 
 class Plan(NamedTuple):
@@ -172,7 +177,8 @@ class Session(Generic[R]):
         if stopped is not None and error is not stopped:
             stopped.__cause__ = error
             ended = outcome.Error(stopped)
-        elif isinstance(error, (KeyboardInterrupt, SystemExit)):
+        elif error is not None and not isinstance(error, FINDINGS):
+            # An interrupt, or what a test framework ends a test with.
             raise error
         return Attempt(ended, self.scheduler.end(), self._clock.current_time())
 

@@ -72,6 +72,7 @@ def sweep(
       ValueError: A fault is unknown, no example of an error can be made, or
         ``replay`` is no point of this workflow.
     """
+    __tracebackhide__ = True
     check_faults(faults)
     sweeper = Sweeper(workflow, make, invariant, errors or {}, in_seconds(limit, "limit"))
     return sweeper.run(faults, replay)
@@ -128,6 +129,7 @@ class Sweeper:
 
     def run(self, faults: tuple[FaultKind, ...], replay: str | None) -> SweepReport:
         """Strike at every point, or at the one of a text; raise for the first that fails."""
+        __tracebackhide__ = True
         found = self._search(self._swept(faults, replay))
         if isinstance(found, SweepError):
             raise found from found.failure

@@ -47,7 +47,7 @@ def place_of(task: Task) -> str:
         if not is_library(frame.f_code.co_filename)
     ]
     if not own:
-        return "not begun, or ended"
+        return "its end" if task.coro.cr_frame is None else "its first step"
     frame, number = own[-1]
     return line_of(frame.f_code.co_filename, number, frame.f_code.co_name)
 
