@@ -32,8 +32,14 @@ current_scope: ContextVar[Scope | None] = ContextVar("awaitly_trio.scope", defau
 class Observer(Protocol):
     """What may watch a run; any of the three methods may be missing.
 
-    They are called synchronously, in the task that runs the scope.  One that
-    raises is logged and counted, and changes nothing else.
+    They are called synchronously, in the task that runs the scope: of several
+    observers the last to be told of a start is the first to be told of the end.
+    One that raises is logged and counted, and changes nothing else.
+
+    Two optional attributes say more.  ``event_types`` names the classes of events
+    that ``on_event`` wants, all if it is missing; the others are not built.  Of
+    observers with the same ``role`` the innermost one counts: that of the run
+    before that of the block around it.
     """
 
     def on_start(self, scope: Scope) -> None:
@@ -52,6 +58,7 @@ class Watch:
     __slots__ = (
         "_ends",
         "_events",
+        "_readers",
         "_starts",
         "_wall",
         "failures",
@@ -62,12 +69,13 @@ class Watch:
     )
 
     def __init__(self, observers: Iterable[object], parent: Watch | None = None) -> None:
-        given = observers if parent is None else (*parent.observers, *observers)
-        # Each once, although it may watch several runs around this one.
-        self.observers: tuple[object, ...] = tuple({id(each): each for each in given}.values())
+        inherited = () if parent is None else parent.observers
+        self.observers: tuple[object, ...] = cast_of((*inherited, *observers))
         self._starts = _methods(self.observers, "on_start")
-        self._ends = _methods(self.observers, "on_end")
+        # Who is told of a start within the span of another's is told of its end likewise.
+        self._ends = _methods(self.observers[::-1], "on_end")
         self._events = _methods(self.observers, "on_event")
+        self._readers: dict[object, tuple[Callable[..., object], ...]] = {}
         self.ids: Iterator[int] = count(1) if parent is None else parent.ids
         self.sequence: Iterator[int] = count(1) if parent is None else parent.sequence
         self.now = trio.lowlevel.current_clock().current_time
@@ -75,10 +83,16 @@ class Watch:
         self.failures = 0
         """How many calls of observers raised."""
 
-    @property
-    def wants_events(self) -> bool:
-        """Whether an event object has a reader."""
-        return bool(self._events)
+    def readers(self, record: object) -> tuple[Callable[..., object], ...]:
+        """Return who wants events of a class; without a reader none is built."""
+        if not self._events:
+            return ()
+        found = self._readers.get(record)
+        if found is None:
+            found = self._readers[record] = tuple(
+                tell for tell in self._events if wants(tell, record)
+            )
+        return found
 
     def next_id(self) -> int:
         """Return the id of the next scope."""
@@ -91,7 +105,7 @@ class Watch:
                 tell(scope)
             except Exception as exc:  # law 6: an observer never changes a run
                 self._failed(tell, exc)
-        if self._events:
+        if self._events and self.readers(ScopeStarted):
             parent = scope.parent
             self.emit(
                 ScopeStarted,
@@ -114,7 +128,7 @@ class Watch:
                 tell(scope, outcome)
             except Exception as exc:  # law 6: an observer never changes a run
                 self._failed(tell, exc)
-        if self._events:
+        if self._events and self.readers(ScopeEnded):
             self.emit(
                 ScopeEnded,
                 scope,
@@ -126,7 +140,8 @@ class Watch:
 
     def emit(self, record: Callable[..., Event], scope: Scope, **fields: Any) -> None:
         """Build an event of a scope and hand it on; nothing is built when nobody reads it."""
-        if not self._events:
+        readers = self.readers(record)
+        if not readers:
             return
         event = record(
             seq=next(self.sequence),
@@ -136,7 +151,7 @@ class Watch:
             path=scope.path,
             **fields,
         )
-        for tell in self._events:
+        for tell in readers:
             try:
                 tell(event)
             except Exception as exc:  # law 6: an observer never changes a run
@@ -168,6 +183,27 @@ def is_async(function: object) -> bool:
     """Tell whether a function or method is a coroutine function."""
     code = getattr(getattr(function, "__func__", function), "__code__", None)
     return bool(getattr(code, "co_flags", 0) & _COROUTINE_FLAG)
+
+
+def cast_of(observers: Iterable[object]) -> tuple[object, ...]:
+    """Return each observer once, although it may watch several runs around this one.
+
+    A role is played by the last who has it.
+    """
+    played: dict[object, object] = {}
+    for observer in observers:
+        role = getattr(observer, "role", None)
+        if role is not None:
+            # Taken out first, so that it stands where its player was given.
+            played.pop(role, None)
+        played.setdefault(id(observer) if role is None else role, observer)
+    return tuple(played.values())
+
+
+def wants(tell: Callable[..., object], record: object) -> bool:
+    """Tell whether the observer of a method wants events of a class."""
+    types = getattr(getattr(tell, "__self__", None), "event_types", None)
+    return types is None or record in types
 
 
 def _methods(observers: Iterable[object], name: str) -> tuple[Callable[..., object], ...]:
