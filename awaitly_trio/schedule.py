@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from awaitly_trio._policies.delays import (
     delays_of,
+    every,
     exponential,
     fibonacci,
     forever,
@@ -32,6 +33,7 @@ __all__ = [
     "at_times",
     "cron",
     "delays_of",
+    "every",
     "exponential",
     "fibonacci",
     "forever",

@@ -3,148 +3,33 @@
 from __future__ import annotations
 
 import math
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import TypeVar
 
-from awaitly_trio._policies.moves import Move, Plan, shown
-from awaitly_trio._policies.schedule import Schedule, check_count, check_finite
+from awaitly_trio._policies.schedule import Schedule, check_count
+from awaitly_trio._policies.series import (
+    DOUBLE,
+    Every,
+    Exponential,
+    Fibonacci,
+    Linear,
+    Listed,
+    Spaced,
+    Unfold,
+    check_finite,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from awaitly_trio._policies.jitter import Jitter
-    from awaitly_trio._policies.moves import Play, Sources
+    from awaitly_trio._policies.moves import Plan
     from awaitly_trio._values.duration import Duration
 
 S = TypeVar("S")
 In = TypeVar("In")
 Out = TypeVar("Out")
-
-
-class Series(Plan, frozen=True):
-    """A plan whose moves do not depend on what happens."""
-
-    def moves(self) -> Iterator[Move]:
-        """Yield the moves in order."""
-        raise NotImplementedError
-
-    def begin(self, sources: Sources) -> Play:  # noqa: ARG002
-        """Return a play that takes one move after the other."""
-        moves = self.moves()
-        return lambda _given, _elapsed, _at_least: next(moves, None)
-
-
-class Spaced(Plan, frozen=True):
-    """The same delay for ever; the output counts from zero."""
-
-    delay: float
-
-    def begin(self, sources: Sources) -> Play:  # noqa: ARG002
-        """Return a play that counts; it is the commonest, so it does without an iterator."""
-        delay, number = self.delay, -1
-
-        def play(given: object, elapsed: float, at_least: float) -> Move:  # noqa: ARG001
-            nonlocal number
-            number += 1
-            return Move(delay, number)
-
-        return play
-
-    def __repr__(self) -> str:
-        return f"spaced({self.delay!r})" if self.delay else "forever()"
-
-
-class Exponential(Series, frozen=True):
-    """Delays that grow by a factor; the output is the delay before bounds and jitter."""
-
-    initial: float
-    factor: float
-
-    def moves(self) -> Iterator[Move]:
-        """Yield products; past the largest float they stay infinite, without an overflow."""
-        delay = self.initial
-        while True:
-            yield Move(delay, delay)
-            delay *= self.factor
-
-    def __repr__(self) -> str:
-        factor = "" if self.factor == _DOUBLE else f", factor={self.factor!r}"
-        return f"exponential({self.initial!r}{factor})"
-
-
-class Linear(Series, frozen=True):
-    """Delays that grow by an increment; the output is the delay before bounds and jitter."""
-
-    initial: float
-    increment: float
-
-    def moves(self) -> Iterator[Move]:
-        """Yield each delay from its number, since a running sum of 0.1 would drift."""
-        for n in count():
-            delay = self.initial + n * self.increment
-            yield Move(delay, delay)
-
-    def __repr__(self) -> str:
-        increment = "" if self.increment == self.initial else f", increment={self.increment!r}"
-        return f"linear({self.initial!r}{increment})"
-
-
-class Fibonacci(Series, frozen=True):
-    """Delays of which each is the sum of the two before."""
-
-    initial: float
-
-    def moves(self) -> Iterator[Move]:
-        """Yield multiples of the first delay; past the largest float they stay infinite."""
-        delay, following = self.initial, self.initial
-        while True:
-            yield Move(delay, delay)
-            delay, following = following, delay + following
-
-    def __repr__(self) -> str:
-        return f"fibonacci({self.initial!r})"
-
-
-class Listed(Series, frozen=True):
-    """The given delays, and then the end; the output counts from zero."""
-
-    delays: tuple[float, ...]
-
-    def moves(self) -> Iterator[Move]:
-        """Yield the delays as given."""
-        return (Move(delay, n) for n, delay in enumerate(self.delays))
-
-    def __repr__(self) -> str:
-        return f"delays_of({list(self.delays)!r})"
-
-
-class Unfold(Plan, frozen=True):
-    """Delays that a function computes from its own state and the input."""
-
-    initial: Any
-    step: Callable[[Any, Any], tuple[Duration, Any, Any] | None]
-
-    def begin(self, sources: Sources) -> Play:  # noqa: ARG002
-        """Return a play that holds the function's state."""
-        state, step = self.initial, self.step
-
-        def play(given: Any, elapsed: float, at_least: float) -> Move | None:  # noqa: ARG001
-            nonlocal state
-            found = step(state, given)
-            if found is None:
-                return None
-            delay, output, state = found
-            return Move(check_finite(delay, f"the delay of {shown(step)}"), output)
-
-        return play
-
-    def __repr__(self) -> str:
-        return f"unfold({self.initial!r}, {shown(self.step)})"
-
-
-_DOUBLE = 2.0
 
 
 def forever() -> Schedule[Any, int]:
@@ -183,10 +68,28 @@ def spaced(
     return _finish(Spaced(check_finite(delay, "delay")), math.inf, jitter, attempts)
 
 
+def every(interval: Duration, *, attempts: float = math.inf) -> Schedule[Any, int]:
+    """Go on at the multiples of an interval since the start, whatever the calls take.
+
+    Multiples that pass during a call are skipped.  The output is the number of the multiple.
+
+    Args:
+      interval: From one start to the next.
+      attempts: Calls in all, the first included: 1 or more.
+
+    Raises:
+      ValueError: The interval is zero, negative, NaN or infinite, or ``attempts`` below 1.
+    """
+    found = check_finite(interval, "interval")
+    if not found:
+        raise ValueError("interval is 0: write one above zero, or forever() for no delay")
+    return _finish(Every(found), math.inf, "none", attempts)
+
+
 def exponential(
     initial: Duration,
     *,
-    factor: float = _DOUBLE,
+    factor: float = DOUBLE,
     cap: Duration = math.inf,
     jitter: Jitter = "none",
     attempts: float = math.inf,

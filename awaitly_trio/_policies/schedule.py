@@ -16,18 +16,17 @@ from typing_extensions import TypeVar
 from awaitly_trio._policies.jitter import DEFAULT_SHARE, Jittered, check_jitter
 from awaitly_trio._policies.moves import Plan, Sources
 from awaitly_trio._policies.schedule_algebra import (
-    AndThen,
     Cap,
     Floor,
-    Intersect,
     Mapped,
     Tapped,
-    Union,
     UpTo,
     UpToElapsed,
     WhileInput,
     WhileOutput,
 )
+from awaitly_trio._policies.schedule_pairs import AndThen, Intersect, Union
+from awaitly_trio._policies.series import check_finite
 from awaitly_trio._values.duration import Duration, seconds
 
 if TYPE_CHECKING:
@@ -261,16 +260,3 @@ def check_count(value: float, name: str, *, least: int) -> int:
     if value < least:
         raise ValueError(f"{name} is {value}: it must be {least} or more")
     return value
-
-
-def check_finite(delay: Duration, name: str) -> float:
-    """Return a delay in seconds, or refuse an endless one, which nobody could wait for.
-
-    Raises:
-      TypeError: It is no duration.
-      ValueError: It is negative, NaN or infinite.
-    """
-    found = seconds(delay, name)
-    if found == math.inf:
-        raise ValueError(f"{name} is {delay!r}: a delay must be finite; stop() never goes on")
-    return found

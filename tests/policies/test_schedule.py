@@ -12,6 +12,7 @@ import pytest
 
 from awaitly_trio._policies.delays import (
     delays_of,
+    every,
     exponential,
     fibonacci,
     forever,
@@ -63,6 +64,8 @@ def is_small(value: float) -> bool:
         (fibonacci(100), [100, 100, 200, 300, 500]),
         (delays_of([1, "2s", 0.5]), [1, 2, 0.5]),
         (delays_of([]), []),
+        (every(2), [2, 2, 2, 2, 2]),
+        (every("100ms", attempts=4), [pytest.approx(0.1)] * 3),
     ],
     ids=repr,
 )
@@ -310,6 +313,24 @@ def test_nothing_outside_carries_a_delay_past_the_elapsed_limit(
     assert schedule.delays() == [4, 4]
 
 
+def test_every_keeps_to_its_interval() -> None:
+    """What a call takes is part of the interval, and intervals that it fills are skipped.
+
+    Source: Effect, ``Schedule.fixed``: started at 0 and again at 6.5, five seconds are 5 and 10.
+    """
+    driver = every(5).start(random.Random(0))
+
+    ticks = [driver.next(None, elapsed) for elapsed in (0, 6.5, 10, 10.1, 27)]
+
+    assert [(tick.delay, tick.output) for tick in ticks if tick] == [
+        (5, 1),
+        (3.5, 2),
+        (5, 3),
+        (pytest.approx(4.9), 3),
+        (3, 6),
+    ]
+
+
 def test_a_demanded_delay_breaks_a_cap_but_no_elapsed_limit() -> None:
     """``Retry-After`` is longer than our cap if the server says so, but ends a limited schedule."""
     capped = spaced(1).cap(2).start(random.Random(0))
@@ -380,6 +401,7 @@ def broken_step(state: int, given: object) -> tuple[float, int, int]:
         (lambda: exponential(1, cap=-1), "cap is -1"),
         (lambda: exponential(1, attempts=0), "attempts is 0: it must be 1 or more"),
         (lambda: linear(1, increment=-1), "increment is -1"),
+        (lambda: every(0), "interval is 0: write one above zero"),
         (lambda: recurs(-1), "times is -1: it must be 0 or more"),
         (lambda: spaced(1).up_to(-2), "times is -2"),
         (lambda: spaced(1).cap(math.nan), "cap is nan"),
@@ -430,6 +452,7 @@ SHOWN = [
     (linear(1).jitter("proportional"), "linear(1.0).jitter('proportional', share=0.2)"),
     (fibonacci(1).floor(2).up_to_elapsed(60), "fibonacci(1.0).floor(2.0).up_to_elapsed(60.0)"),
     (delays_of([1, 2]), "delays_of([1.0, 2.0])"),
+    (every("1m"), "every(60.0)"),
     (
         (spaced(1) | recurs(1)).and_then(spaced(2) & spaced(3)),
         "(spaced(1.0) | forever().up_to(1)).and_then((spaced(2.0) & spaced(3.0)))",
