@@ -71,7 +71,7 @@ class Injector(trio.abc.Instrument):
         point = self._point
         if point is not None and point.kind == "cancel" and self.instants == point.index:
             scope = task.context.get(current_scope)
-            self.path = "" if scope is None else scope.path
+            self.path = "" if scope is None or scope.kind == "ambient" else scope.path
             self._strike(place_of(task))
             self._scope.cancel(reason=f"sweep: cancelled at {point}")
 

@@ -271,7 +271,8 @@ def test_a_call_that_does_not_fit_is_refused(shop: Harness) -> None:
 
     text = str(error.cause)
     assert text.startswith("charge_card(Order(id='1')) does not fit charge_card(order")
-    assert text.endswith("missing a required argument: 'currency'")
+    assert "missing a required" in text
+    assert text.endswith("argument: 'currency'")
 
 
 def test_an_error_that_is_not_declared_is_refused() -> None:
