@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar, final
 
@@ -38,10 +39,11 @@ class VirtualClock(trio.abc.Clock):
     ``autojump`` may be switched while a test runs.
     """
 
-    def __init__(self, *, autojump: bool, start: float, epoch: float) -> None:
+    def __init__(self, *, autojump: bool, start: float, epoch: float, jitter: float) -> None:
         self.autojump = autojump
         self.guard = Guard()
         self._start, self._epoch = start, epoch
+        self._jitter, self._random = jitter, random.Random(0)
         self._now = start
         self._next = math.inf
         self._pins = 0
@@ -51,8 +53,10 @@ class VirtualClock(trio.abc.Clock):
         kind = "autojump" if self.autojump else "manual"
         return f"<VirtualClock at {self._now:g} s, {kind}>"
 
-    def reset(self) -> None:
-        """Go back to the start; for a clock whose run has ended."""
+    def reset(self, seed: str) -> None:
+        """Go back to the start; for a clock whose run has ended.  ``seed`` decides its jitter."""
+        if self._jitter:
+            self._random.seed(seed)
         self._now, self._next, self._pins = self._start, math.inf, 0
         self._looked = False
 
@@ -82,7 +86,7 @@ class VirtualClock(trio.abc.Clock):
         if threads:
             return self._wait_for_threads(threads, may_jump=may_jump)
         if may_jump:
-            self._now = deadline
+            self._now = deadline + self._jitter * self._random.random()
             return 0
         if not self.guard.is_watching or waits_for_input():
             return FOREVER
@@ -186,7 +190,11 @@ class VirtualClock(trio.abc.Clock):
 
 
 def virtual_clock(
-    *, autojump: bool = True, start: float = 0.0, epoch: float = VIRTUAL_EPOCH
+    *,
+    autojump: bool = True,
+    start: float = 0.0,
+    epoch: float = VIRTUAL_EPOCH,
+    jitter: float = 0.0,
 ) -> VirtualClock:
     """Return a clock for ``trio.run(..., clock=clock)`` or, better, for ``clock.run(...)``.
 
@@ -199,14 +207,18 @@ def virtual_clock(
       autojump: Whether time moves by itself.
       start: ``trio.current_time()`` at the beginning, in seconds.
       epoch: Wall time at the beginning, in seconds since 1970.
+      jitter: Seconds by which a jump may overshoot its deadline, as real timers
+        do; the same in each run.  Deadlines that are closer fall due together.
 
     Raises:
-      ValueError: ``start`` or ``epoch`` is not a finite number.
+      ValueError: A number is not finite, or ``jitter`` is negative.
     """
-    for name, value in (("start", start), ("epoch", epoch)):
+    for name, value in (("start", start), ("epoch", epoch), ("jitter", jitter)):
         if not math.isfinite(value):
             raise ValueError(f"{name} must be a finite number of seconds, not {value!r}")
-    return VirtualClock(autojump=autojump, start=start, epoch=epoch)
+    return VirtualClock(
+        autojump=autojump, start=start, epoch=epoch, jitter=in_seconds(jitter, "jitter")
+    )
 
 
 @contextmanager

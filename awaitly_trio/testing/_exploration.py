@@ -34,14 +34,16 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
     ``twice`` runs each schedule again and compares the two.  ``max_steps``
     make a run a livelock; ``patience`` is in real seconds.  ``shrink_runs``
-    may be spent on making a failure plain.  ``degrade`` repeats the test in
-    Trio's own order where schedules cannot be decided.
+    may be spent on making a failure plain.  ``jitter`` lets timers be late by
+    up to so many virtual seconds, another time for each seed.  ``degrade``
+    repeats the test in Trio's own order where schedules cannot be decided.
     """
 
     twice: bool = True
     max_steps: int = 100_000
     patience: float = 30.0
     shrink_runs: int = 500
+    jitter: float = 0.0
     degrade: bool = False
 
 
@@ -88,7 +90,7 @@ def explore(
     except SchedulerUnavailableError as error:
         if not rules.degrade:
             raise
-        return _repeat(test, schedules, chosen, error)
+        return repeat(test, schedules, chosen, error)
     explorer = Explorer(test, chosen, rules)
     if replay is not None:
         return explorer.replay(replay)
@@ -136,7 +138,13 @@ class Explorer:
     def _run(self, search: Search[Exception | None]) -> None:
         __tracebackhide__ = True
         rules = self._rules
-        session = Session(self._test, search, max_steps=rules.max_steps, patience=rules.patience)
+        session = Session(
+            self._test,
+            search,
+            max_steps=rules.max_steps,
+            patience=rules.patience,
+            jitter=rules.jitter,
+        )
         self._scheduler = session.scheduler
         error = session.run()
         if isinstance(error, ScheduleError):
@@ -225,9 +233,10 @@ def name_of(test: Callable[[], Awaitable[Any]]) -> str:
     return getattr(test, "__qualname__", None) or type(test).__qualname__
 
 
-def _repeat(
+def repeat(
     test: Callable[[], Awaitable[Any]], schedules: int, seed: int, why: Exception
 ) -> Exploration:
+    """Run a test so many times in Trio's own order, and warn why."""
     warnings.warn(f"{why}; repeating the test {schedules} times instead", stacklevel=3)
     for _ in range(schedules):
         virtual_clock().run(test)

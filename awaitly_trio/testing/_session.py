@@ -78,6 +78,7 @@ class Session(Generic[R]):
       search: Decides each next plan.
       max_steps: Steps after which an attempt is a livelock.
       patience: Real seconds an attempt may take.
+      jitter: Virtual seconds by which its timers may be late.
     """
 
     def __init__(
@@ -87,11 +88,12 @@ class Session(Generic[R]):
         *,
         max_steps: int,
         patience: float,
+        jitter: float = 0.0,
     ) -> None:
         self._test, self._search = test, search
         self._max_steps, self._patience = max_steps, patience
         self.scheduler = Scheduler()
-        self._clock: VirtualClock = virtual_clock()
+        self._clock: VirtualClock = virtual_clock(jitter=jitter)
         self._plan: Plan | None = None
         self._result: R | None = None
 
@@ -142,7 +144,7 @@ class Session(Generic[R]):
 
     async def _attempt(self, plan: Plan) -> Attempt:
         guard = self._clock.guard
-        self._clock.reset()
+        self._clock.reset(plan.chance)
         ended: outcome.Outcome[Any] = outcome.Value(None)
 
         async def first() -> None:

@@ -27,6 +27,7 @@ from awaitly_trio.testing import (
     SchedulerUnavailableError,
     explore,
 )
+from awaitly_trio.testing._exploration import repeat
 from awaitly_trio.testing._run_loop import check_run_loop, missing_parts
 
 if sys.version_info < (3, 11):
@@ -399,6 +400,40 @@ def test_an_unknown_strategy_is_refused() -> None:
     """A misspelt strategy names those there are."""
     with pytest.raises(ValueError, match="strategy must be one of auto, random, priorities"):
         explore(lost_update, strategy="pct")  # type: ignore[arg-type]
+
+
+def test_late_timers_let_near_deadlines_meet() -> None:
+    """A bug that needs two timers in the wrong order shows when timers may be late."""
+
+    async def test() -> None:
+        order: list[str] = []
+
+        async def later(name: str, delay: float) -> None:
+            await trio.sleep(delay)
+            order.append(name)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(later, "second", 1.01)
+            nursery.start_soon(later, "first", 1.0)
+        assert order == ["first", "second"]
+
+    assert explore(test).is_complete
+    assert failing(test, rules=Rules(jitter=0.1)).schedule.preemptions <= 1
+
+
+def test_without_the_hook_a_test_is_repeated_in_trios_own_order() -> None:
+    """The degraded way says what is missing, and that nothing was decided."""
+    runs = 0
+
+    async def test() -> None:
+        nonlocal runs
+        runs += 1
+
+    with pytest.warns(UserWarning, match=r"hook is gone; .*; repeating the test 3 times instead"):
+        found = repeat(test, 3, 0, SchedulerUnavailableError("99", ["the hook is gone"]))
+
+    assert runs == 3
+    assert not found.is_decided
 
 
 @pytest.mark.parametrize("schedules", [0, -1])

@@ -394,10 +394,34 @@ def test_a_run_may_be_left_unwatched() -> None:
     assert virtual_clock().run(main, patience=math.inf) == "done"
 
 
+def test_a_late_clock_overshoots_and_repeats_itself() -> None:
+    """With jitter timers are late, as real ones are, by no more than was said."""
+
+    async def main() -> list[float]:
+        woken: list[float] = []
+        for _ in range(5):
+            await trio.sleep(1)
+            woken.append(trio.current_time())
+        return woken
+
+    one, two = (virtual_clock(jitter=0.5).run(main) for _ in range(2))
+
+    late = [b - a - 1 for a, b in zip([0, *one], one, strict=False)]
+    assert one == two
+    assert all(0 <= each <= 0.5 for each in late)
+    assert len(set(late)) == 5
+
+
 def test_a_clock_shows_its_time_and_kind() -> None:
     """A clock in a failing assertion says what it is."""
     assert repr(virtual_clock(start=2)) == "<VirtualClock at 2 s, autojump>"
     assert repr(virtual_clock(autojump=False)) == "<VirtualClock at 0 s, manual>"
+
+
+def test_lateness_is_not_negative() -> None:
+    """A timer is never early."""
+    with pytest.raises(ValueError, match="jitter"):
+        virtual_clock(jitter=-1)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
