@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, final
 
 from typing_extensions import ParamSpec
 
+from awaitly_trio._policies.layers import Layer
+from awaitly_trio._tasks.timeout import name_of
 from awaitly_trio._values.caught import check_catch, covered
 from awaitly_trio._values.result import Err, Ok
 
@@ -90,6 +92,18 @@ class Fallback(Generic[U_co, F_co]):
     ) -> Callable[P, Awaitable[Ok[T | U_co] | Err[E | F_co]]]:
         """Return the function with this to fall back on."""
         return update_wrapper(partial(self, fn), fn)
+
+    @property
+    def layer(self) -> Layer[F_co]:
+        """What a fallback is as a layer of a policy.
+
+        There its answers are taken to be of the same type as those of the call.
+        """
+        return Layer("fallback", f"fallback: {', '.join(map(name_of, self._alternatives))}")
+
+    def fresh(self) -> Fallback[U_co, F_co]:
+        """Return the fallback itself, for it remembers nothing."""
+        return self
 
 
 def fallback_value(

@@ -13,15 +13,18 @@ import trio
 from outcome import Error, Outcome, Value
 from typing_extensions import ParamSpec
 
+from awaitly_trio._policies.layers import Layer
 from awaitly_trio._policies.percentile import RecentDurations
 from awaitly_trio._tasks.budget import afford_hedge
 from awaitly_trio._tasks.crew import Crew
-from awaitly_trio._values.duration import Duration, seconds
+from awaitly_trio._values.duration import Duration, format_duration, seconds
 from awaitly_trio._values.exits import Exit
 from awaitly_trio._values.result import Err
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from typing_extensions import Never
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -68,7 +71,16 @@ class Hedge:
         ``memory`` below twenty.
     """
 
-    __slots__ = ("_after", "_calls", "_durations", "_hedged", "_most", "_percentile", "_won")
+    __slots__ = (
+        "_after",
+        "_calls",
+        "_durations",
+        "_hedged",
+        "_memory",
+        "_most",
+        "_percentile",
+        "_won",
+    )
 
     def __init__(
         self,
@@ -87,6 +99,7 @@ class Hedge:
         self._after = seconds(after, "after")
         self._percentile = percentile
         self._most = most
+        self._memory = memory
         self._durations = RecentDurations(memory)
         self._calls = self._hedged = self._won = 0
 
@@ -116,6 +129,19 @@ class Hedge:
     def wrap(self, fn: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
         """Return the function hedged in this way."""
         return update_wrapper(partial(self, fn), fn)
+
+    @property
+    def layer(self) -> Layer[Never]:
+        """What a hedge is as a layer of a policy."""
+        after = f"after {format_duration(self._after)}"
+        if self._percentile is not None:
+            after = f"slower than {self._percentile:.0%} of calls"
+        return Layer("hedge", f"hedge: up to {self._most} more, {after}")
+
+    def fresh(self) -> Hedge:
+        """Return a hedge with the same settings that knows of no call."""
+        most, memory = self._most, self._memory
+        return Hedge(self._after, percentile=self._percentile, most=most, memory=memory)
 
     def _after_now(self) -> float:
         if self._percentile is None or len(self._durations) < _ENOUGH:

@@ -85,8 +85,8 @@ class Policy(msgspec.Struct, Generic[E_co], frozen=True):
     ) -> SimulationReport:
         """Send a load through this policy to a modelled server, in virtual time, and report.
 
-        Breakers and limiters are replaced by unused ones with the same settings, and hooks
-        are left out, so that nothing real is touched.
+        Breakers, limiters and hedges are replaced by unused ones with the same settings, and
+        hooks are left out, so that nothing real is touched; but what a fallback calls is real.
 
         Args:
           server: A ``ServerModel``, or an async function that answers as the server would.

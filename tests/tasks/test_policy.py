@@ -16,6 +16,8 @@ from awaitly_trio._policies.retry import Retry
 from awaitly_trio._policies.trip import FailureCount
 from awaitly_trio._tasks.breaker import CircuitBreaker
 from awaitly_trio._tasks.bulkhead import Bulkhead
+from awaitly_trio._tasks.fallback import fallback_value
+from awaitly_trio._tasks.hedge import Hedge
 from awaitly_trio._tasks.limiter import RateLimiter
 from awaitly_trio._tasks.policy import Policy, merge, policy
 from awaitly_trio._tasks.timeout import Timeout
@@ -66,6 +68,31 @@ NESTINGS: list[tuple[str, list[Layered[Any]], Service, Any, int, float]] = [
         17,
     ),
     ("outside a retry it is for all", [Timeout(5), THREE], Service(DOWN, takes=3), CUT, 2, 5),
+    (
+        "a hedge inside a retry is for each attempt",
+        [THREE, Hedge(2)],
+        Service(DOWN, takes=3),
+        DOWN,
+        6,
+        17,
+    ),
+    ("a hedge outside a retry hedges them all", [Hedge(2), THREE], Service(DOWN), DOWN, 6, 4),
+    (
+        "a fallback outside a retry comes last",
+        [fallback_value("cached"), THREE],
+        Service(DOWN),
+        Ok("cached"),
+        3,
+        2,
+    ),
+    (
+        "a fallback inside a retry leaves it nothing",
+        [THREE, fallback_value("cached")],
+        Service(DOWN),
+        Ok("cached"),
+        1,
+        0,
+    ),
     ("retries multiply", [THREE, THREE], Service(DOWN), DOWN, 9, 8),
     (
         "a breaker inside a retry counts each attempt",
@@ -181,22 +208,26 @@ async def test_cancellation_leaves_through_all_layers(autojump_clock: MockClock)
 def test_a_policy_explains_itself() -> None:
     """The layers are listed outermost first, with the errors that they add."""
     text = policy(
+        fallback_value("cached"),
         Timeout(30, total=True),
         Retry(spaced(0.5, attempts=3)),
         breaker(5),
         RateLimiter("r", TokenBucket(10, burst=20)).options(max_wait=1),
         Bulkhead("b", 4, max_queue=2, max_wait="500ms"),
+        Hedge("100ms", percentile=0.95),
         Timeout("5s"),
     ).explain()
 
     assert text.splitlines() == [
-        "1. total timeout: 30s",
-        "2. retry: spaced(0.5).up_to(2)",
-        "3. breaker 'api'",
-        "4. rate limiter 'r': TokenBucket(rate=10, burst=20, per=1.0), waits up to 1s",
-        "5. bulkhead 'b': 4 at once, 2 waiting up to 500ms",
-        "6. timeout: 5s",
-        "7. the call",
+        "1. fallback: answer",
+        "2. total timeout: 30s",
+        "3. retry: spaced(0.5).up_to(2)",
+        "4. breaker 'api'",
+        "5. rate limiter 'r': TokenBucket(rate=10, burst=20, per=1.0), waits up to 1s",
+        "6. bulkhead 'b': 4 at once, 2 waiting up to 500ms",
+        "7. hedge: up to 1 more, slower than 95% of calls",
+        "8. timeout: 5s",
+        "9. the call",
         "adds: TimedOut, CircuitOpen, RateLimited, QueueFull",
     ]
 

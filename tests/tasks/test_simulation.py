@@ -16,6 +16,7 @@ from awaitly_trio._policies.trip import FailureCount
 from awaitly_trio._tasks.breaker import CircuitBreaker
 from awaitly_trio._tasks.budget import budget
 from awaitly_trio._tasks.bulkhead import Bulkhead
+from awaitly_trio._tasks.hedge import Hedge
 from awaitly_trio._tasks.limiter import RateLimiter
 from awaitly_trio._tasks.policy import policy
 from awaitly_trio._tasks.simulation import Load, ServerModel
@@ -115,6 +116,18 @@ def test_abandoned_calls_are_worked_on_all_the_same() -> None:
 
     assert patient.succeeded == 5
     assert hasty.succeeded < 5
+
+
+def test_a_hedge_shortens_the_tail() -> None:
+    """Doubling the slowest calls costs little and takes the tail off."""
+    server = ServerModel(latency=1, spread=0.9)
+    load = Load(calls=200, rate=20)
+
+    plain = policy(THREE).simulate(server, load)
+    hedged = policy(Hedge(1.5)).simulate(server, load)
+
+    assert hedged.slowest < plain.slowest
+    assert 1 < hedged.amplification < 1.4
 
 
 def test_the_real_breaker_is_left_alone() -> None:
