@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from awaitly_trio._engine.options import MISSING
+from awaitly_trio._engine.options import EXPIRED, MISSING
 from awaitly_trio._engine.scoping import in_scope
 from awaitly_trio._tasks.retry import attempts
 from awaitly_trio._values.errors import TimedOut
 from awaitly_trio._values.events import FellBack, RetriesExhausted, Retrying, StepTimedOut
 from awaitly_trio._values.exits import check_result
-from awaitly_trio._values.result import Err, Ok
+from awaitly_trio._values.result import Err
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -118,7 +118,7 @@ def expired(options: StepOptions, name: str, seconds: float, *, total: bool) -> 
     wanted = options.on_timeout
     if wanted is MISSING:
         return Err(record)
-    return Ok(None) if wanted is None else Err(wanted, record)
+    return EXPIRED if wanted is None else Err(wanted, record)
 
 
 async def _fall_back(call: Call, failed: Err[Any]) -> Result[Any, Any]:

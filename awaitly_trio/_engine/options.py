@@ -11,6 +11,7 @@ import msgspec
 
 from awaitly_trio._policies.retry import Retry, as_retry
 from awaitly_trio._values.duration import seconds
+from awaitly_trio._values.result import Ok
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 MISSING: Any = object()
 """Stands for "not given" wherever ``None`` is a value of its own."""
+
+EXPIRED: Ok[None] = Ok(None)
+"""The very result of a step that timed out where ``on_timeout`` is ``None``: a cache has to know
+it from a ``None`` that the step gave."""
 
 
 @final

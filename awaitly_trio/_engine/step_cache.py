@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import copy
 import math
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, final
 
 import trio
 
+from awaitly_trio._engine.options import EXPIRED
 from awaitly_trio._policies.lru import ExpiringLru
 from awaitly_trio._tasks.timeline import Timeline
 from awaitly_trio._values.duration import seconds
@@ -87,7 +89,7 @@ class StepCache:
             flight = self._flights.get(key)
             if flight is None:
                 return await self._lead(call, key, work)
-            if flight.task is trio.lowlevel.current_task():
+            if flight in _around.get():
                 msg = f"step {call.label!r} waits for itself: its key {key[1]!r} is used inside it"
                 raise RuntimeError(msg)
             await flight.done.wait()
@@ -110,6 +112,7 @@ class StepCache:
         self, call: Call, key: Key, work: Callable[[], Awaitable[Result[Any, Any]]]
     ) -> Result[Any, Any]:
         flight = self._flights[key] = _Flight()
+        token = _around.set((*_around.get(), flight))
         call.tell(CacheMiss, key=key[1])
         try:
             result = await work()
@@ -118,13 +121,16 @@ class StepCache:
                 self._kept.put(key, flight.result, self._timeline.now(), self._ttl)
             return result
         finally:
+            _around.reset(token)
             del self._flights[key]
             flight.done.set()
 
     def _is_kept(self, result: Result[Any, Any]) -> bool:
         if type(result) is Ok:
-            return True
-        return self._replay_errors and not isinstance(result.error, (TimedOut, UnexpectedError))
+            return result is not EXPIRED
+        passing = (TimedOut, UnexpectedError)
+        lasts = not isinstance(result.error, passing) and not isinstance(result.cause, TimedOut)
+        return self._replay_errors and lasts
 
     def _hand_out(self, call: Call, kept: Result[Any, Any], *, shared: bool) -> Result[Any, Any]:
         call.cached = True
@@ -132,9 +138,12 @@ class StepCache:
         return self._guarded(call, kept)
 
     def _guarded(self, call: Call, result: Result[Any, Any]) -> Result[Any, Any]:
-        """Return the result with a copy of its value or error, which nobody else holds."""
+        """Return the result with a copy of its value or error, which nobody else holds.
+
+        What is not remembered is not copied: it may be impossible.
+        """
         content = result.value if type(result) is Ok else result.error
-        if self._copy is None or type(content) in _UNCHANGEABLE:
+        if self._copy is None or type(content) in _UNCHANGEABLE or not self._is_kept(result):
             return result
         try:
             copied = self._copy(content)
@@ -150,9 +159,12 @@ class StepCache:
 class _Flight:
     """One keyed step that is running, for those who wait for it."""
 
-    __slots__ = ("done", "result", "task")
+    __slots__ = ("done", "result")
 
     def __init__(self) -> None:
         self.done = trio.Event()
-        self.task = trio.lowlevel.current_task()
         self.result: Result[Any, Any] | None = None
+
+
+_around: ContextVar[tuple[_Flight, ...]] = ContextVar("awaitly_trio.flights", default=())
+"""The keyed steps that run around this task, so that none of them is waited for inside itself."""
