@@ -53,7 +53,9 @@ class Crew:
         kind: type[BaseException] | None,
         exc: BaseException | None,
         traceback: TracebackType | None,
-    ) -> bool:
+    ) -> bool | None:
+        # Not annotated as ``bool``: checkers would take names that are bound in
+        # the block as possibly unbound after it.
         held = exc is not None and isinstance(exc, HELD)
         if exc is not None and held:
             self.fail(exc, None, "the body of the block failed")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Sized
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, final
 
 import trio
 
@@ -56,39 +56,59 @@ async def map_each(
       Exception: What the function or the iterable raised.
     """
     check_limit(limit)
-    values: dict[int, T] = {}
-    failures: list[Err[E]] = []
-    progress = Listener(on_done)
-
-    async def one(index: int, item: Item) -> bool:
-        try:
-            result = await fn(item)
-        except HELD as exc:
-            members.fail(exc, index, f"item {index} failed")
-            return False
-        if type(result) is not Ok:
-            failures.append(result)
-            members.end("sibling_failed", index, f"item {index} failed")
-            return False
-        values[index] = result.value
-        progress.tell(len(values))
-        # A worker that succeeds in the very moment in which another one fails
-        # would otherwise begin one more item.
-        return members.why is None
-
     async with crew or Crew() as members:
+        mapped = _Mapped(fn, members, Listener(on_done))
         if isinstance(items, AsyncIterable):
-            await _feed_async(items, limit, one, members)
+            await _feed_async(items, limit, mapped.one, members)
         else:
             # Also without a limit there are workers: tasks that are started
             # together begin in any order, but each takes the next item.
             taken = list(items) if math.isinf(limit) else items
-            _start_workers(taken, limit, one, members)
-    if failures:
-        return failures[0]
-    if not values:
+            _start_workers(taken, limit, mapped.one, members)
+    result = mapped.result()
+    if type(result) is Ok and not result.value:
         await trio.lowlevel.checkpoint_if_cancelled()
-    return Ok([values[index] for index in range(len(values))])
+    return result
+
+
+@final
+class _Mapped(Generic[Item, T, E]):
+    """What has come of the items so far."""
+
+    __slots__ = ("_failed", "_fn", "_members", "_progress", "_values")
+
+    def __init__(
+        self, fn: Callable[[Item], Awaitable[Result[T, E]]], members: Crew, progress: Listener[int]
+    ) -> None:
+        self._fn = fn
+        self._members = members
+        self._progress = progress
+        self._failed: Err[E] | None = None
+        self._values: dict[int, T] = {}
+
+    async def one(self, index: int, item: Item) -> bool:
+        """Work on an item; tell whether another one may begin."""
+        members = self._members
+        try:
+            result = await self._fn(item)
+        except HELD as exc:
+            members.fail(exc, index, f"item {index} failed")
+            return False
+        if type(result) is not Ok:
+            self._failed = self._failed or result
+            members.end("sibling_failed", index, f"item {index} failed")
+            return False
+        self._values[index] = result.value
+        self._progress.tell(len(self._values))
+        # A worker that succeeds in the very moment in which another one fails
+        # would otherwise begin one more item.
+        return members.why is None
+
+    def result(self) -> Result[list[T], E]:
+        """Return the values in the order of the items, or the failure that came first."""
+        if self._failed is not None:
+            return self._failed
+        return Ok([self._values[index] for index in range(len(self._values))])
 
 
 def check_limit(limit: float, name: str = "limit") -> None:
