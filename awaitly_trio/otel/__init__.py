@@ -1,0 +1,21 @@
+"""Traces, metrics and logs of runs, through OpenTelemetry.
+
+``install()`` turns them on for a program.  The observers may also be given one by one,
+to a block (``awaitly_trio.observing``), a workflow or a run (``options(observers=[...])``).
+"""
+
+from __future__ import annotations
+
+from awaitly_trio.otel._disclosure import Redact
+from awaitly_trio.otel._propagation import add_link, carrier, continued_from, linked_to
+from awaitly_trio.otel._tracing import Tracing, Untraced
+
+__all__ = [
+    "Redact",
+    "Tracing",
+    "Untraced",
+    "add_link",
+    "carrier",
+    "continued_from",
+    "linked_to",
+]

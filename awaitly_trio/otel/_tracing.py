@@ -1,0 +1,219 @@
+"""Spans: one for each scope, open and current while its work is done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, final
+
+from opentelemetry import context as contexts
+from opentelemetry import trace
+
+from awaitly_trio._engine.watch import current_scope
+from awaitly_trio._tasks.clocks import wall_clock
+from awaitly_trio._values.exits import leaves
+from awaitly_trio._values.plain import shown
+from awaitly_trio.otel import _attributes as attributes
+from awaitly_trio.otel import _names as names
+from awaitly_trio.otel._disclosure import Disclosure, as_it_is
+from awaitly_trio.otel._place import scope_of
+from awaitly_trio.otel._propagation import current_links
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextvars import Token
+
+    from opentelemetry.context import Context
+
+    from awaitly_trio._policies.circuit_states import CircuitChange
+    from awaitly_trio._values.events import Event
+    from awaitly_trio._values.outcomes import Outcome
+    from awaitly_trio._values.scopes import Scope
+    from awaitly_trio.otel._disclosure import Redact
+
+_NANOSECONDS = 1_000_000_000
+_MOST_RECORDED = 32
+_NO_TRACERS = (trace.ProxyTracerProvider, trace.NoOpTracerProvider)
+ROLE = "awaitly_trio.otel.tracing"
+
+
+@final
+class _Open:
+    """A span under way, and what the spans inside it need to know."""
+
+    __slots__ = ("recorded", "span", "token", "tracer", "wall")
+
+    def __init__(
+        self,
+        span: trace.Span,
+        token: Token[Context],
+        tracer: trace.Tracer,
+        wall: Callable[[], float],
+    ) -> None:
+        self.span = span
+        self.token = token
+        self.tracer = tracer
+        self.wall = wall
+        self.recorded: list[BaseException] = []
+        """Exceptions that a span inside has recorded: each is recorded once."""
+
+    def now(self) -> int:
+        """Return the wall-clock time in nanoseconds since 1970."""
+        return int(self.wall() * _NANOSECONDS)
+
+
+@final
+class Tracing:
+    """An observer that makes a span of every scope: workflow, step, attempt, branch, undoing.
+
+    A span is current while its scope runs, so that spans of HTTP clients and database
+    drivers lie inside it, also in nurseries of one's own and in threads of
+    ``trio.to_thread``.  Its times are those of the wall clock, which follows a virtual
+    clock.  Of several such observers for one run only the innermost makes spans.
+
+    A planned error is no failure of a span unless ``errors_fail_spans``.  A defect is:
+    the span in which it arose has recorded the exception, all that it left have the status
+    of an error.  A cancelled span has neither; its attributes say who cancelled it, and why.
+
+    Where no SDK is set up nothing is done.  For a span that is not sampled nothing but
+    its context is made.
+
+    Args:
+      provider: Where spans go, OpenTelemetry's global one unless given.
+      errors_fail_spans: Give the status of an error to planned errors and time-outs, too.
+      values: Tell arguments, results and errors, and not only their types.
+      redact: Called with what it is (``"arguments"``, ``"result"``, ``"error"``,
+        ``"exception"``) and the thing; returns what is told in its place.
+    """
+
+    role = ROLE
+    event_types = attributes.SPAN_EVENTS
+
+    def __init__(
+        self,
+        provider: trace.TracerProvider | None = None,
+        *,
+        errors_fail_spans: bool = False,
+        values: bool = False,
+        redact: Redact = as_it_is,
+    ) -> None:
+        self._provider = provider
+        self._errors_fail_spans = errors_fail_spans
+        self._disclosure = Disclosure(values, redact)
+        self._open: dict[Scope, _Open] = {}
+        self._tracer: tuple[trace.TracerProvider, trace.Tracer] | None = None
+
+    @property
+    def open_spans(self) -> int:
+        """How many spans have begun and not ended."""
+        return len(self._open)
+
+    def on_start(self, scope: Scope) -> None:
+        """Begin a span and make it the current one."""
+        above = None if scope.parent is None else self._open.get(scope.parent)
+        if above is not None:
+            tracer, wall = above.tracer, above.wall
+        elif scope.kind == "workflow":
+            found = self._current_tracer()
+            if found is None:
+                return
+            tracer, wall = found, wall_clock()
+        else:  # the run it belongs to began when nobody traced
+            return
+        span = tracer.start_span(
+            scope.name,
+            links=current_links() if scope.parent is None else None,
+            start_time=int(wall() * _NANOSECONDS),
+        )
+        token = contexts.attach(trace.set_span_in_context(span))
+        self._open[scope] = _Open(span, token, tracer, wall)
+        if span.is_recording():
+            span.set_attributes(attributes.of_scope(scope))
+
+    def on_end(self, scope: Scope, outcome: Outcome) -> None:
+        """End the span of a scope; the one around it is current again."""
+        ended = self._open.pop(scope, None)
+        if ended is None:
+            return
+        try:
+            if ended.span.is_recording():
+                self._describe(ended, scope, outcome)
+        finally:
+            ended.span.end(ended.now())
+            contexts.detach(ended.token)
+
+    def on_event(self, event: Event) -> None:
+        """Note a retry, a time-out and the like on the span of their scope."""
+        scope = scope_of(event)
+        found = None if scope is None else self._open.get(scope)
+        if found is not None and found.span.is_recording():
+            name, fields = attributes.of_event(event)
+            found.span.add_event(name, fields, timestamp=int(event.time * _NANOSECONDS))
+
+    def on_circuit_change(self, change: CircuitChange) -> None:
+        """Note on the current span that a breaker changed: give this to its ``on_change``."""
+        scope = current_scope.get()
+        found = None if scope is None else self._open.get(scope)
+        if found is None or not found.span.is_recording():
+            return
+        fields = {
+            names.BREAKER: change.name,
+            "awaitly.breaker.before": change.before.value,
+            "awaitly.breaker.after": change.after.value,
+            "awaitly.breaker.event": change.event.value,
+        }
+        found.span.add_event("awaitly.breaker_changed", fields, timestamp=found.now())
+
+    def _current_tracer(self) -> trace.Tracer | None:
+        """Return the tracer of a run that begins, ``None`` where none would record it."""
+        provider = self._provider or trace.get_tracer_provider()
+        if isinstance(provider, _NO_TRACERS):
+            return None
+        if self._tracer is None or self._tracer[0] is not provider:
+            self._tracer = provider, provider.get_tracer(names.INSTRUMENTATION)
+        return self._tracer[1]
+
+    def _describe(self, ended: _Open, scope: Scope, outcome: Outcome) -> None:
+        ended.span.set_attributes(attributes.of_outcome(outcome))
+        if self._disclosure.values:
+            told = attributes.of_values(self._disclosure, scope, outcome)
+            ended.span.set_attributes(told)
+        if outcome.status == "defect":
+            # The status first: what a hook of the user's raises may cost the rest.
+            ended.span.set_status(trace.StatusCode.ERROR, names.error_type(outcome.cause))
+            self._record(ended, scope, outcome.cause)
+        elif self._errors_fail_spans and outcome.status in {"error", "timed_out"}:
+            kind = attributes.failure_type(outcome)
+            ended.span.set_status(trace.StatusCode.ERROR, kind)
+
+    def _record(self, ended: _Open, scope: Scope, cause: BaseException) -> None:
+        """Record an exception, unless a span inside has done so, and tell the one around."""
+        found = leaves([cause])
+        above = None if scope.parent is None else self._open.get(scope.parent)
+        if above is not None:
+            above.recorded.extend(found)
+            # A body may outlive any number of defects that it catches.
+            del above.recorded[:-_MOST_RECORDED]
+        if all(any(each is other for other in ended.recorded) for each in found):
+            return
+        told: Any = self._disclosure.redact("exception", cause)
+        if isinstance(told, BaseException):
+            ended.span.record_exception(told, timestamp=ended.now())
+            return
+        fields = {
+            "exception.type": names.error_type(cause),
+            "exception.message": told if isinstance(told, str) else shown(told),
+        }
+        ended.span.add_event("exception", fields, timestamp=ended.now())
+
+
+@final
+class Untraced:
+    """An observer that does nothing in the place of one that traces: give it to a run.
+
+    The run, and those inside it, then make no spans, whatever is on around them.
+    """
+
+    role = ROLE
+    event_types: tuple[type, ...] = ()
+
+    def on_event(self, event: Event) -> None:
+        """Do nothing; it is never called."""
