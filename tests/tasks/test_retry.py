@@ -12,6 +12,8 @@ from typing_extensions import assert_type
 
 from awaitly_trio._policies.delays import exponential, forever, recurs, spaced
 from awaitly_trio._policies.retry import Retry
+from awaitly_trio._tasks.budget import budget, is_budgeted
+from awaitly_trio._tasks.repeat import repeat
 from awaitly_trio._tasks.retry import attempts, retry
 from awaitly_trio._values.errors import RateLimited, TimedOut, UnexpectedError
 from awaitly_trio._values.result import Err, Ok, Result
@@ -352,3 +354,33 @@ def test_wrong_arguments_are_refused(
     """A retry that could not work is refused when it is made."""
     with pytest.raises(kind, match=message):
         build(Service().fetch)
+
+
+async def guarded_work(log: list[str]) -> Result[str, Any]:
+    """Retry, repeat and time out under a budget, with a checkpoint at every stage."""
+    service = Service(Err("a"), Err("b"), "!", "!", takes=1)
+    steady = repeat(retry(service.fetch, exponential(1), timeout=5), recurs(1))
+    with budget(minimum=5):
+        try:
+            return await retry(steady, recurs(1), total_timeout=60)()
+        finally:
+            log.append("ended")
+
+
+async def test_cancelled_at_every_instant_nothing_is_left(autojump_clock: MockClock) -> None:
+    """Whenever a guarded call is cut off, cancellation leaves, and budgets and tasks are gone."""
+    whole = trio.current_time()
+    assert await guarded_work([]) == Ok("k0!")
+    whole = trio.current_time() - whole
+
+    for step in range(int(whole * 4)):
+        log: list[str] = []
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(guarded_work, log)
+            # No deadline, which the retry would see and give up in time.
+            await trio.sleep(step / 4)
+            nursery.cancel_scope.cancel(reason="a test")
+
+        assert nursery.cancel_scope.cancelled_caught
+        assert log in ([], ["ended"])
+        assert not is_budgeted()
