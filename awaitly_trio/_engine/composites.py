@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from awaitly_trio._engine.pipeline import Call, perform, read_cancelled
+from awaitly_trio._engine.saga_block import BranchSagas
 from awaitly_trio._engine.watch import current_scope
 from awaitly_trio._policies.retry import check_sync
 from awaitly_trio._tasks.batch import run_batches
@@ -67,7 +68,14 @@ async def race_of(
 ) -> Result[Any, Any]:
     """Run branches until one wins."""
     crew = Crew()
-    return await race(_calls(run, branches, crew), first=first, crew=crew)
+    sagas = BranchSagas(run, len(branches))
+    try:
+        result = await race(_calls(run, branches, crew, sagas=sagas), first=first, crew=crew)
+    except BaseException:
+        sagas.keep_all()
+        raise
+    await sagas.choose(crew.by)
+    return result
 
 
 async def settle_of(
@@ -75,8 +83,13 @@ async def settle_of(
 ) -> Result[Any, Any]:
     """Run branches and report what became of every one."""
     crew = Crew()
-    calls = _calls(run, branches, crew)
-    return Ok(await settle(calls, min_ok=min_ok, max_errors=max_errors, crew=crew))
+    sagas = BranchSagas(run, len(branches))
+    calls = _calls(run, branches, crew, sagas=sagas)
+    try:
+        settled = await settle(calls, min_ok=min_ok, max_errors=max_errors, crew=crew)
+    finally:
+        sagas.keep_all()
+    return Ok(settled)
 
 
 async def map_of(
@@ -134,13 +147,21 @@ async def _perform_plain(run: Run, fn: Branch) -> Result[Any, Any]:
 
 
 def _calls(
-    run: Run, branches: list[Branch], crew: Crew, names: list[str] | None = None
+    run: Run,
+    branches: list[Branch],
+    crew: Crew,
+    names: list[str] | None = None,
+    sagas: BranchSagas | None = None,
 ) -> list[Branch]:
     """Make each branch a step that knows, if it is cancelled, who did it."""
     if run.bare:
-        return branches
+        if sagas is None:
+            return branches
+        return [sagas.wrap(index, branch) for index, branch in enumerate(branches)]
     calls = [Call(run, branch) for branch in branches]
     for index, call in enumerate(calls):
+        if sagas is not None:
+            call.wrap = partial(sagas.wrap, index)
         call.reads = partial(read_cancelled, crew, calls)
         if names is not None:
             call.name = names[index]

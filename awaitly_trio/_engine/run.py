@@ -55,6 +55,18 @@ class RunSettings(msgspec.Struct, frozen=True):
 
 DEFAULT_SETTINGS = RunSettings()
 
+_OF_BARE_RUNS = ("name", "saga", "is_saga")
+
+
+def is_plain(settings: RunSettings) -> bool:
+    """Whether a run with these settings is bare as long as nobody around it watches."""
+    return all(
+        getattr(settings, name) is getattr(DEFAULT_SETTINGS, name)
+        for name in RunSettings.__struct_fields__
+        if name not in _OF_BARE_RUNS
+    )
+
+
 current_saga: ContextVar[Any] = ContextVar("awaitly_trio.saga", default=None)
 """The run, or the saga block of one, in which a task is."""
 
@@ -66,7 +78,8 @@ class Run(msgspec.Struct, eq=False):
     ``bare`` is true while the run is open and a step has nothing to do but the
     call.  ``left`` is the earliest exit of the run, so that one which user code
     swallows still counts.  ``saga`` is what it would have to undo, once there is
-    something; ``token`` leads to the saga around it.
+    something; ``token`` leads to the saga around it, and ``has_blocks`` tells
+    that there may be sagas inside it.
     """
 
     name: str
@@ -80,6 +93,7 @@ class Run(msgspec.Struct, eq=False):
     replace: dict[Any, Any] | None = None
     saga: Any = None
     token: Any = None
+    has_blocks: bool = False
 
     def exit(self, result: object) -> Exit:
         """Make the exit that ends this run with a failure, and remember the earliest.

@@ -7,18 +7,20 @@ nurseries and sub-workflows, whether somebody watches or not.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import Token
 from itertools import count
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
 
 import msgspec
 
+from awaitly_trio._engine.pipeline import name_of
 from awaitly_trio._engine.run import Run, current_saga
 from awaitly_trio._policies.saga import DEFAULT_SAGA, SagaOptions
 from awaitly_trio._values.compensation import Uncompensated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
 tick = count(1).__next__
 """Numbers the starts and completions of compensated steps, so that sagas can compare them."""
@@ -28,11 +30,13 @@ tick = count(1).__next__
 class Detail(msgspec.Struct, frozen=True):
     """What only some entries need.
 
-    ``started`` is the tick of the step's start.  ``cut`` holds the arguments
+    ``terms`` are the options of the saga in which the step ran, ``started``
+    is the tick of its start, 0 where nobody asked.  ``cut`` holds the arguments
     of a step that was cut off midway: then the compensation gets those.
     ``forget`` lets a cache forget the step once it is undone.
     """
 
+    terms: SagaOptions
     started: int = 0
     name: str = ""
     key: str | None = None
@@ -41,81 +45,84 @@ class Detail(msgspec.Struct, frozen=True):
     forget: Callable[[], object] | None = None
 
 
-_PLAIN = Detail()
+Entry: TypeAlias = tuple[Any, Any, Any, int, Detail | None]
+"""A completed step: its function, its compensation, its value, the tick of its end, the rest.
 
-
-@final
-class Entry(msgspec.Struct, eq=False):
-    """One completed step that would have to be undone.
-
-    ``terms`` are the options of the saga in which it completed, at tick ``ended``.
-    """
-
-    fn: Any
-    compensate: Any
-    value: Any
-    terms: SagaOptions
-    ended: int
-    detail: Detail = _PLAIN
+A bare tuple, because making one is most of what a compensated step costs.
+"""
 
 
 @final
 class Ledger(msgspec.Struct, eq=False):
     """What one saga, a run or a block of it, would have to undo.
 
-    ``state`` is ``"open"`` while the saga lasts; ``"joined"`` when it
-    succeeded, and its entries belong to the saga around it; ``"undone"``
-    from the moment it failed.  ``is_quick`` tells that a completed step is
-    simply appended.  ``above`` is the block or run around a block.
-    ``residue`` is what could not be undone in it and in sagas inside it.
-    ``replayed`` are the keys of steps that were answered from a record.
+    ``above`` is the block or run around a block, ``None`` for that of a run.
+    ``entries`` are in the order of their completion, unless ``is_merged``.
+    ``is_quick`` tells that a completed step is simply appended; ``is_direct``
+    that moreover no task can be in another ledger of the run.  ``state`` is
+    ``"joined"`` when the saga succeeded, and its entries belong to the one
+    around it, and ``"undone"`` from the moment it failed.  ``residue`` is what
+    could not be undone in it and in sagas inside it; ``replayed`` are the keys
+    of steps that were answered from the record of their own run.
     """
 
     run: Run
     options: SagaOptions
     name: str
-    above: Ledger | Run | None = None
-    is_quick: bool = True
-    state: Literal["open", "joined", "undone"] = "open"
+    above: Place | None
+    is_quick: bool
+    is_direct: bool
     entries: list[Entry] = []
-    residue: list[Uncompensated] = []
-    replayed: set[str] = set()
+    state: Literal["open", "joined", "undone"] = "open"
     is_merged: bool = False
+    residue: tuple[Uncompensated, ...] = ()
+    replayed: set[str] | None = None
 
 
 Place: TypeAlias = "Ledger | Run"
 """Where a saga is: a block, or a run outside of its blocks."""
 
+
 def around(place: Place) -> Place | None:
     """Return the block or run that encloses a block or run, ``None`` for the outermost."""
-    if isinstance(place, Ledger):
+    if type(place) is Ledger:
         return place.above
     # The run's token remembers what the variable held before the run set it.
-    before: Any = None if place.token is None else place.token.old_value
+    token: Token[Place | None] | None = place.token
+    before: Any = None if token is None else token.old_value
     return None if before is Token.MISSING else before
-
-
-def make_ledger(
-    run: Run, name: str, options: SagaOptions | None = None, above: Place | None = None
-) -> Ledger:
-    """Make the ledger of a block, or of a run if there is no ``above``.
-
-    Without options of its own it has those of the saga around it.
-    """
-    place: Place | None = above or run
-    while options is None and place is not None:
-        options = place.options if isinstance(place, Ledger) else place.settings.saga
-        place = around(place)
-    options = options or DEFAULT_SAGA
-    return Ledger(run, options, name, above, options.order == "newest_first")
 
 
 def root_of(run: Run) -> Ledger:
     """Return the ledger of a run, which begins with the first thing to undo."""
     ledger: Ledger | None = run.saga
     if ledger is None:
-        ledger = run.saga = make_ledger(run, run.name)
+        options = run.settings.saga or options_at(around(run))
+        quick = options.order == "newest_first"
+        ledger = Ledger(run, options, run.name, None, quick, quick and not run.has_blocks)
+        run.saga = ledger
     return ledger
+
+
+def block_in(run: Run, name: str, options: SagaOptions | None = None) -> Ledger:
+    """Return a new ledger for a block of a run that begins in this task."""
+    place = place_of(run)
+    options = options or options_at(place)
+    run.has_blocks = True
+    if run.saga is not None:
+        run.saga.is_direct = False
+    return Ledger(run, options, name, place, options.order == "newest_first", is_direct=False)
+
+
+def options_at(place: Place | None) -> SagaOptions:
+    """Return the options of the innermost saga that has some."""
+    while place is not None:
+        options: SagaOptions | None
+        options = place.options if isinstance(place, Ledger) else place.settings.saga
+        if options is not None:
+            return options
+        place = around(place)
+    return DEFAULT_SAGA
 
 
 def place_of(run: Run) -> Place:
@@ -142,11 +149,9 @@ def enclosing(ledger: Ledger) -> Ledger | None:
     place = around(ledger.run) if ledger.above is None else ledger.above
     while place is not None:
         if isinstance(place, Ledger):
-            found = place
-        elif place.closed:
-            found = None
+            found: Ledger | None = place
         else:
-            found = root_of(place)
+            found = None if place.closed else root_of(place)
         if found is not None and found.state != "joined":
             return found if found.state == "open" else None
         place = around(place)
@@ -155,15 +160,21 @@ def enclosing(ledger: Ledger) -> Ledger | None:
 
 def join(ledger: Ledger) -> None:
     """End a saga that succeeded: what it would undo belongs to the saga around it, if any."""
-    ledger.state, ledger.is_quick = "joined", False
-    if not ledger.entries and not ledger.residue:
-        return
-    outer = enclosing(ledger)
-    if outer is not None:
-        outer.entries += ledger.entries
-        outer.residue += ledger.residue
-        outer.is_merged = True
-    ledger.entries = []
+    ledger.state = "joined"
+    ledger.is_quick = ledger.is_direct = False
+    if ledger.entries or ledger.residue:
+        outer = enclosing(ledger)
+        if outer is not None:
+            outer.entries += detailed(ledger.entries, ledger.options)
+            outer.residue += ledger.residue
+            outer.is_merged = True
+        ledger.entries = []
+
+
+def detailed(entries: list[Entry], terms: SagaOptions) -> list[Entry]:
+    """Return entries that remember on what terms they are undone, wherever they go."""
+    detail = Detail(terms)
+    return [entry if entry[4] is not None else (*entry[:4], detail) for entry in entries]
 
 
 def keep(ledger: Ledger, entry: Entry) -> bool:
@@ -195,3 +206,19 @@ def commit(run: Run) -> int:
             ledger.entries.clear()
         place = around(place)
     return dropped
+
+
+def label_of(entry: Entry) -> str:
+    """Return the name of the step of an entry."""
+    detail = entry[4]
+    return name_of(entry[0]) if detail is None or not detail.name else detail.name
+
+
+def labels_of(entries: Sequence[Entry]) -> tuple[str, ...]:
+    """Return the names of the steps of entries."""
+    return tuple(label_of(entry) for entry in entries)
+
+
+def terms_of(entry: Entry, options: SagaOptions) -> SagaOptions:
+    """Return the options on which an entry is undone: those of its own saga, else ``options``."""
+    return options if entry[4] is None else entry[4].terms

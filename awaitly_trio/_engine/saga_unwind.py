@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from awaitly_trio._engine.saga_ledger import enclosing, join
-from awaitly_trio._engine.saga_undo import Undoing, in_turn, label_of, tell
+from awaitly_trio._engine.saga_ledger import enclosing, join, labels_of
+from awaitly_trio._engine.saga_orders import undo_all
+from awaitly_trio._engine.saga_undo import Undoing, tell
 from awaitly_trio._values import events
 from awaitly_trio._values.compensation import CompensationError, CompensationFailed
 from awaitly_trio._values.exits import note, verdict
@@ -29,69 +30,71 @@ async def conclude_saga(
     Returns:
       What the run ends with: its result, or what has to leave instead.
     """
-    if leaving is None and type(result) is Ok:
+    if leaving is not None:
+        undoing = await unwind(ledger, leaving)
+    elif type(result) is Err:
+        undoing = await unwind(ledger, result.error, result.cause)
+    else:
         join(ledger)
         return result, None
-    failed = result if leaving is None and type(result) is Err else None
-    if failed is None:
-        undoing = await unwind(ledger, leaving)
-    else:
-        undoing = await unwind(ledger, failed.error, failed.cause)
-    if undoing.interrupts:
+    if undoing is not None and undoing.interrupts:
+        if leaving is None and type(result) is Err:
+            note(undoing.interrupts[0], f"the saga had failed with {result.error!r}")
         leaving = verdict([*undoing.interrupts, *([] if leaving is None else [leaving])])
     if not ledger.residue:
         return result, leaving
     hand_up(ledger)
-    if leaving is not None or failed is None:
+    if leaving is not None or type(result) is Ok:
         return result, leaving
-    return _reported(ledger, undoing, failed)
+    return _reported(ledger, undoing, result)
 
 
-async def unwind(ledger: Ledger, error: Any, cause: Any = None) -> Undoing:
+async def unwind(ledger: Ledger, error: Any, cause: Any = None) -> Undoing | None:
     """Undo what a failed saga did, tell who wants to know, and keep what is left.
 
     Returns:
-      What came of it; its interrupts have to leave.
+      What came of it, whose interrupts have to leave; ``None`` where there was
+      nothing to undo.
     """
-    ledger.state, ledger.is_quick = "undone", False
-    entries, ledger.entries = ledger.entries, []
-    run, options = ledger.run, ledger.options
-    undoing = Undoing(run, options, error)
+    ledger.state = "undone"
+    ledger.is_quick = ledger.is_direct = False
+    entries = ledger.entries
     if not entries:
-        return undoing
+        return None
+    ledger.entries = []
     if ledger.is_merged:
         entries.sort(key=_ended)
+    run = ledger.run
+    undoing = Undoing(run, ledger.options, error)
     tell(run, events.Undoing, saga=ledger.name, steps=len(entries))
-    await in_turn(undoing, entries)
-    for entry in reversed(entries):
+    for entry in reversed(await undo_all(undoing, entries)):
         undoing.leave(entry, "not_started")
     if run.watch is not None:
-        undone = tuple(map(label_of, undoing.undone))
         left = tuple(each.step for each in undoing.left)
+        undone = labels_of(undoing.undone)
         tell(run, events.Undone, saga=ledger.name, undone=undone, left=left)
     if undoing.left:
-        ledger.residue += undoing.left
+        ledger.residue = (*ledger.residue, *undoing.left)
         await _alarm(ledger, undoing, error, cause)
     return undoing
 
 
 def _ended(entry: Entry) -> int:
-    return entry.ended
+    return entry[3]
 
 
 async def _alarm(ledger: Ledger, undoing: Undoing, error: Any, cause: Any) -> None:
     """Log what could not be undone, and call the hook."""
-    undone = tuple(map(label_of, undoing.undone))
-    failure = CompensationFailed(error, tuple(undoing.left), undone, cause)
-    logger.error("saga %r %s", ledger.name, failure)
+    failure = CompensationFailed(error, tuple(undoing.left), labels_of(undoing.undone), cause)
+    logger.error("saga %r: %s", ledger.name, failure)
     if isinstance(error, BaseException):
         for each in undoing.left:
             note(error, f"not undone: {each}")
     hook = ledger.options.on_uncompensated
     if hook is None or undoing.is_dead:
         return
-    # Shielded like the compensations themselves: a report that a cancelled saga
-    # could not make would be worth nothing.  The grace bounds it.
+    # Shielded like the compensations themselves: what a cancelled saga could not
+    # undo is what its owner most needs to hear of.  The grace bounds it.
     with trio.move_on_after(undoing.grace, shield=True) as limit:
         try:
             answer = hook(failure)
@@ -105,13 +108,13 @@ async def _alarm(ledger: Ledger, undoing: Undoing, error: Any, cause: Any) -> No
 
 def hand_up(ledger: Ledger) -> None:
     """Let the saga around one name in its own report what is left of this one."""
-    outer = enclosing(ledger)
+    outer = enclosing(ledger) if ledger.residue else None
     if outer is not None:
         outer.residue += ledger.residue
 
 
 def _reported(
-    ledger: Ledger, undoing: Undoing, result: Err[Any]
+    ledger: Ledger, undoing: Undoing | None, result: Err[Any]
 ) -> tuple[Result[Any, Any], BaseException | None]:
     """Put what is left into the result, in the way that the saga asks for."""
     error, cause, left = result.error, result.cause, ledger.residue
@@ -119,10 +122,11 @@ def _reported(
         cause = cause.cause
     if type(error) is CompensationFailed:
         # A saga inside failed in the same way: one report names all that is left.
-        error, cause, known = error.error, error.cause, error.left
-        left = [*known, *(each for each in left if all(each is not other for other in known))]
-    undone = tuple(map(label_of, undoing.undone))
-    failure = CompensationFailed(error, tuple(left), undone, cause)
+        inner: CompensationFailed[Any] = error
+        error, cause = inner.error, inner.cause
+        left = (*inner.left, *(each for each in left if _is_new(each, inner.left)))
+    undone = () if undoing is None else labels_of(undoing.undone)
+    failure = CompensationFailed(error, left, undone, cause)
     if ledger.options.raises:
         raised = CompensationError(failure)
         raised.__cause__ = cause if isinstance(cause, BaseException) else None
@@ -130,3 +134,7 @@ def _reported(
     if ledger.run.settings.is_saga:
         return Err(failure, result.cause), None
     return Err(result.error, failure), None
+
+
+def _is_new(each: object, known: tuple[object, ...]) -> bool:
+    return all(each is not other for other in known)

@@ -94,7 +94,7 @@ class Step(
                 result = await self._recover(result, fn, args, kwargs)
         else:
             result = await perform(Call(run, fn, args, kwargs, self._options))
-        if result.__class__ is Ok:
+        if type(result) is Ok:
             return result.value
         raise run.exit(result)
 

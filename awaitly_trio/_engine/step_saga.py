@@ -5,20 +5,21 @@ from __future__ import annotations
 from types import FunctionType
 from typing import TYPE_CHECKING, Generic
 
+import msgspec
 from typing_extensions import ParamSpec, TypeVar
 
-from awaitly_trio._engine import saga
 from awaitly_trio._engine.options import check_label
-from awaitly_trio._engine.pipeline import Call
-from awaitly_trio._engine.run import current_saga
-from awaitly_trio._engine.saga_ledger import Entry, Ledger, root_of, tick
+from awaitly_trio._engine.pipeline import Call, perform
+from awaitly_trio._engine.saga import compensated, keep_late, pivot
+from awaitly_trio._engine.saga_block import SagaBlock
+from awaitly_trio._engine.saga_ledger import ledger_of, options_at, place_of, root_of, tick
 from awaitly_trio._engine.step_base import StepBase
+from awaitly_trio._policies.retry import as_retry
 from awaitly_trio._values.result import Ok
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from awaitly_trio._engine.saga import SagaBlock
     from awaitly_trio._policies.saga import SagaOptions
     from awaitly_trio._values.errors import UnexpectedError
     from awaitly_trio._values.result import Err
@@ -59,28 +60,62 @@ class SagaStep(StepBase, Generic[E_contra]):
           RunClosedError: The run has ended, or the saga is being undone.
           ValueError: ``depends_on`` names a step that has not completed here.
         """
-        run = self._run
-        if self._plain and type(fn) is FunctionType:
-            place = current_saga.get()
-            if type(place) is Ledger and place.run is run:
-                ledger = place
-            else:
-                ledger = run.saga or root_of(run)
-            if ledger.is_quick and callable(compensate):
-                result = await fn(*args, **kwargs)
+        run, plain = self._run, self._plain and type(fn) is FunctionType
+        if plain and callable(compensate):
+            ledger = run.saga or root_of(run)
+            if not ledger.is_direct:
+                ledger = ledger_of(run)
+            if ledger.is_quick:
+                result = await (fn(*args, **kwargs) if kwargs else fn(*args))  # type: ignore[call-arg]
                 if type(result) is Ok:
-                    # No checkpoint since it completed, so it cannot be forgotten.
-                    entry = Entry(fn, compensate, result.value, ledger.options, tick())
-                    if ledger.is_quick:
-                        ledger.entries.append(entry)
-                    else:
-                        await saga.keep_late(ledger, entry)
                     value: T = result.value
+                    # No checkpoint since it completed, so it cannot be forgotten.
+                    if ledger.is_quick:
+                        ledger.entries.append((fn, compensate, value, tick(), None))
+                    else:
+                        await keep_late(ledger, (fn, compensate, value, tick(), None))
                     return value
                 raise run.exit(result)
         call = Call(run, fn, args, kwargs, self._options)
-        returned: T = self._value_of(await saga.compensated(call, compensate))
+        returned: T = self._value_of(await compensated(call, compensate))
         return returned
+
+    async def pivot(
+        self,
+        fn: Callable[P, Awaitable[Ok[T] | Err[E_contra | UnexpectedError]]],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Run a step that is the point of no return.
+
+        When it completes, nothing that was done before it will be undone any
+        more, neither here nor in the sagas around; what comes after it may be
+        undone down to here.  When it fails, everything is undone as usual.
+        """
+        call = Call(self._run, fn, args, kwargs, self._options)
+        value: T = self._value_of(await pivot(call))
+        return value
+
+    async def retriable(
+        self,
+        fn: Callable[P, Awaitable[Ok[T] | Err[E_contra | UnexpectedError]]],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Run a step that leads forward: it is tried again until it succeeds.
+
+        The schedule is the step's own ``retry``, else that of the saga's
+        ``forward``.  Deadlines around it still hold.
+        """
+        options = self._options
+        if options.retry is None:
+            forward = options_at(place_of(self._run)).forward
+            options = msgspec.structs.replace(options, retry=as_retry(forward))
+        call = Call(self._run, fn, args, kwargs, options)
+        value: T = self._value_of(await perform(call))
+        return value
 
     def saga(self, name: str, options: SagaOptions | None = None) -> SagaBlock:
         """Open a saga inside this one: ``async with step.saga("hotel")``.
@@ -94,4 +129,4 @@ class SagaStep(StepBase, Generic[E_contra]):
           options: How it is undone; like the saga around it unless given.
         """
         self._check_plain("saga")
-        return saga.SagaBlock(self._run, check_label(name, "name"), options)
+        return SagaBlock(self._run, check_label(name, "name"), options)

@@ -10,6 +10,7 @@ import sys
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Generic, final, overload
 
+import msgspec
 from typing_extensions import ParamSpec, TypeVar, get_type_hints
 
 from awaitly_trio._engine.boundary import (
@@ -20,7 +21,8 @@ from awaitly_trio._engine.boundary import (
 )
 from awaitly_trio._engine.opening import open_run, with_settings
 from awaitly_trio._engine.pipeline import name_of
-from awaitly_trio._engine.run import DEFAULT_SETTINGS, Run, RunMaker, RunSettings
+from awaitly_trio._engine.run import DEFAULT_SETTINGS, Run, RunMaker, RunSettings, is_plain
+from awaitly_trio._engine.saga_ledger import join
 from awaitly_trio._engine.step import Step
 from awaitly_trio._engine.watch import current_scope
 from awaitly_trio._values.exits import Exit
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from awaitly_trio._engine.step_cache import StepCache
     from awaitly_trio._policies.saga import SagaOptions
+    from awaitly_trio._values.compensation import CompensationFailed
     from awaitly_trio._values.errors import UnexpectedError
     from awaitly_trio._values.outcomes import Outcome
     from awaitly_trio._values.result import Result
@@ -52,7 +55,7 @@ class Workflow(RunMaker, Generic[P, T_co, E_co]):
     ``dependencies`` are those given to ``workflow.of``.
     """
 
-    __slots__ = ("__dict__", "_body", "_name", "_settings", "dependencies")
+    __slots__ = ("__dict__", "_body", "_is_plain", "_name", "_settings", "dependencies")
 
     def __init__(
         self,
@@ -66,6 +69,7 @@ class Workflow(RunMaker, Generic[P, T_co, E_co]):
         self._body = body
         self.dependencies = dependencies
         self._settings = settings
+        self._is_plain = is_plain(settings)
         self._name = settings.name or name_of(body)
         self.__doc__ = body.__doc__
 
@@ -97,10 +101,12 @@ class Workflow(RunMaker, Generic[P, T_co, E_co]):
         Raises:
           TypeError: The body returned a Result.
         """
-        if self._settings is not DEFAULT_SETTINGS or current_scope.get() is not None:
+        if not self._is_plain or current_scope.get() is not None:
             return await self._run_in_scope(args, kwargs)
         # The common ends of a run that nobody watches; ``boundary`` has all of them.
         run = Run(self._name)
+        if self._settings is not DEFAULT_SETTINGS:
+            run.settings = self._settings
         step: Step[Any] = Step(run)
         run.enter()
         try:
@@ -114,9 +120,11 @@ class Workflow(RunMaker, Generic[P, T_co, E_co]):
         except BaseException as exc:
             return await end_failed(run, step, exc)
         else:
-            if run.left is not None or run.saga is not None or value.__class__ in RESULTS:
+            if run.left is not None or value.__class__ in RESULTS:
                 return await end_returned(run, step, value)
             result = Ok(value)
+            if run.saga is not None:
+                join(run.saga)
         step.end()
         run.close()
         return result
@@ -192,6 +200,22 @@ class Workflow(RunMaker, Generic[P, T_co, E_co]):
             raise ValueError(msg)
         configured: Workflow[Any, Any, Any] = Workflow(self._body, self.dependencies, settings)
         return configured
+
+    def as_saga(
+        self, options: SagaOptions | None = None
+    ) -> Workflow[P, T_co, E_co | CompensationFailed[E_co]]:
+        """Return a copy whose result is ``CompensationFailed`` when something was not undone.
+
+        What ``@saga`` makes of a workflow.
+
+        Args:
+          options: How it is undone; as before unless given.
+        """
+        settings = msgspec.structs.replace(
+            self._settings, is_saga=True, saga=options or self._settings.saga
+        )
+        saga: Workflow[Any, Any, Any] = Workflow(self._body, self.dependencies, settings)
+        return saga
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         """Bind a workflow that was defined as a method."""

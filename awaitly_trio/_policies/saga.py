@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, TypeAlias, final
+from typing import Any, Literal, TypeAlias, cast, final
 
 import msgspec
 
@@ -70,7 +70,7 @@ class SagaOptions(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def allowances(self) -> tuple[float, float, float]:
         """``timeout``, ``total_timeout`` and ``grace`` as seconds."""
-        return seconds(self.timeout), seconds(self.total_timeout), seconds(self.grace)
+        return cast("tuple[float, float, float]", (self.timeout, self.total_timeout, self.grace))
 
 
 def _check_word(name: str, value: object, known: tuple[str, ...]) -> None:
