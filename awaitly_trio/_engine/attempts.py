@@ -20,7 +20,7 @@ from awaitly_trio._values.exits import check_result
 from awaitly_trio._values.result import Err
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable
 
     from awaitly_trio._engine.options import StepOptions
     from awaitly_trio._engine.pipeline import Call
@@ -28,46 +28,49 @@ if TYPE_CHECKING:
     from awaitly_trio._policies.schedule import Tick
     from awaitly_trio._values.result import Result
 
-    Invoke = Callable[[Call], Awaitable[Result[Any, Any]]]
+
+async def invoke(call: Call) -> Result[Any, Any]:
+    """Call the dependency once and check that it gave a Result."""
+    return check_result(await call.fn(*call.args, **call.kwargs))
 
 
-def attempt_all(call: Call, invoke: Invoke) -> Awaitable[Result[Any, Any]]:
+def attempt_all(call: Call) -> Awaitable[Result[Any, Any]]:
     """Make the attempts that the options allow, then try the fallback: await what this returns.
 
     Raises:
       Exception: A defect of the dependency, of the fallback or of a predicate.
     """
+    if call.options.only_times:
+        return timed(call)
     if call.options.fallback is not None:
-        return _or_fall_back(call, invoke)
-    return _in_total(call, invoke)
+        return _or_fall_back(call)
+    return _in_total(call)
 
 
-async def _or_fall_back(call: Call, invoke: Invoke) -> Result[Any, Any]:
-    result = await _in_total(call, invoke)
+async def _or_fall_back(call: Call) -> Result[Any, Any]:
+    result = await _in_total(call)
     return await _fall_back(call, result) if type(result) is Err else result
 
 
-def _in_total(call: Call, invoke: Invoke) -> Awaitable[Result[Any, Any]]:
+def _in_total(call: Call) -> Awaitable[Result[Any, Any]]:
     if call.options.total_timeout is not None:
-        return _timed_in_total(call, invoke, call.options.total_timeout)
-    return _repeat(call, invoke)
+        return _timed_in_total(call, call.options.total_timeout)
+    return _repeat(call)
 
 
-async def _timed_in_total(call: Call, invoke: Invoke, total: float) -> Result[Any, Any]:
-    with trio.move_on_after(total):
-        return await _repeat(call, invoke)
+async def _timed_in_total(call: Call, total: float) -> Result[Any, Any]:
+    with trio.CancelScope(relative_deadline=total):
+        return await _repeat(call)
     return _timed_out(call, total, attempt=0, total=True)
 
 
-def _repeat(call: Call, invoke: Invoke) -> Awaitable[Result[Any, Any]]:
+def _repeat(call: Call) -> Awaitable[Result[Any, Any]]:
     if call.options.retry is not None:
-        return retry_from(call, invoke, call.options.retry)
-    return _limited(call, invoke, 1)
+        return retry_from(call, call.options.retry)
+    return _limited(call, 1)
 
 
-async def retry_from(
-    call: Call, invoke: Invoke, retry: Retry, first: Err[Any] | None = None
-) -> Result[Any, Any]:
+async def retry_from(call: Call, retry: Retry, first: Err[Any] | None = None) -> Result[Any, Any]:
     """Attempt a call until it succeeds or its retry rule gives up.
 
     ``first`` is the failure of a first attempt that has already been made.
@@ -81,30 +84,35 @@ async def retry_from(
             call.tell(RetriesExhausted, attempts=attempts, error=error, reason=reason)
 
     return await attempts(
-        partial(_attempt, call, invoke), retry, first=first, on_retry=tell_retry, on_stop=tell_stop
+        partial(_attempt, call), retry, first=first, on_retry=tell_retry, on_stop=tell_stop
     )
 
 
-def _attempt(call: Call, invoke: Invoke, attempt: int) -> Awaitable[Result[Any, Any]]:
+def _attempt(call: Call, attempt: int) -> Awaitable[Result[Any, Any]]:
     """Make one attempt, in a scope of its own when somebody watches."""
     run, watch = call.run, call.run.watch
     if watch is None:
-        return _limited(call, invoke, attempt)
+        return _limited(call, attempt)
     scope = run.open_scope("attempt", "attempt", call.scope)
     scope.attempt = attempt
-    return in_scope(watch, scope, lambda call: _limited(call, invoke, attempt), call)
+    return in_scope(watch, scope, lambda call: _limited(call, attempt), call)
 
 
-def _limited(call: Call, invoke: Invoke, attempt: int) -> Awaitable[Result[Any, Any]]:
+def _limited(call: Call, attempt: int) -> Awaitable[Result[Any, Any]]:
     if call.options.timeout is not None:
-        return _timed(call, invoke, attempt, call.options.timeout)
+        return timed(call, attempt)
     return invoke(call)
 
 
-async def _timed(call: Call, invoke: Invoke, attempt: int, timeout: float) -> Result[Any, Any]:  # noqa: ASYNC109  # it is the allowance itself
-    with trio.move_on_after(timeout):
+async def timed(call: Call, attempt: int = 1) -> Result[Any, Any]:
+    """Make one attempt within its allowance."""
+    allowance = call.options.timeout
+    if allowance is None:
         return await invoke(call)
-    return _timed_out(call, timeout, attempt=attempt, total=False)
+    # What ``trio.move_on_after`` makes of a number that has been checked before.
+    with trio.CancelScope(relative_deadline=allowance):
+        return check_result(await call.fn(*call.args, **call.kwargs))
+    return _timed_out(call, allowance, attempt=attempt, total=False)
 
 
 def _timed_out(call: Call, seconds: float, *, attempt: int, total: bool) -> Result[Any, Any]:

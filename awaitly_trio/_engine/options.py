@@ -27,7 +27,12 @@ it from a ``None`` that the step gave."""
 
 @final
 class StepOptions(msgspec.Struct, frozen=True):
-    """The options of one configured step, checked and in seconds."""
+    """The options of one configured step, checked and in seconds.
+
+    The last three follow from the others: ``changes_flow`` tells whether anything but the
+    name and the texts for observers is set; ``only_retries`` and ``only_times`` that all
+    there is are retries of planned errors, where a success needs nothing, or a timeout.
+    """
 
     name: str | None = None
     key: str | None = None
@@ -42,32 +47,25 @@ class StepOptions(msgspec.Struct, frozen=True):
     compensate_unknown: Any = None
     depends_on: tuple[str, ...] = ()
 
-    @property
-    def changes_flow(self) -> bool:
-        """Whether anything but the name and the texts for observers is set."""
-        if self.key is not None or self.is_limited or self.retry is not None:
-            return True
-        return self.guarded or self.undoes
+    changes_flow: bool = False
+    only_retries: bool = False
+    only_times: bool = False
 
-    @property
-    def only_retries(self) -> bool:
-        """Whether a retry of planned errors is all that is set: then a success needs nothing."""
-        if self.retry is None or self.key is not None or self.is_limited:
-            return False
-        if self.guarded or self.undoes:
-            return False
-        return not self.retry.exceptions and not self.retry.schedule.is_timed
+    def __post_init__(self) -> None:
+        others = (self.key, self.total_timeout, self.fallback, self.policy)
+        rest = self.undoes or any(each is not None for each in others)
+        retry, timeout = self.retry, self.timeout
+        retries_plainly = retry is not None and not (retry.exceptions or retry.schedule.is_timed)
+        # Read on every call, but decided once.
+        decide = msgspec.structs.force_setattr
+        decide(self, "changes_flow", rest or timeout is not None or retry is not None)
+        decide(self, "only_retries", retries_plainly and timeout is None and not rest)
+        decide(self, "only_times", timeout is not None and retry is None and not rest)
 
     @property
     def is_limited(self) -> bool:
         """Whether a timeout is set."""
         return self.timeout is not None or self.total_timeout is not None
-
-    @property
-    def guarded(self) -> bool:
-        """Whether a fallback or a policy is set."""
-        return self.fallback is not None or self.policy is not None
-
 
     @property
     def undoes(self) -> bool:

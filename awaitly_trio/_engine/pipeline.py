@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast, final
 import msgspec
 import trio
 
-from awaitly_trio._engine.attempts import attempt_all
+from awaitly_trio._engine.attempts import attempt_all, invoke
 from awaitly_trio._engine.cancellation import outcome_of_exception, outcome_of_result
 from awaitly_trio._engine.hooks import gate_step, report_step
 from awaitly_trio._engine.options import NO_OPTIONS, StepOptions
@@ -145,16 +145,11 @@ def answer(call: Call) -> Awaitable[Result[Any, Any]]:
     if options.key is not None:
         cache = call.run.settings.cache
         if cache is not None:
-            return cache.once(call, partial(attempt_all, call, invoke))
+            return cache.once(call, partial(attempt_all, call))
     if options.changes_flow:
-        return attempt_all(call, invoke)
+        return attempt_all(call)
     # The call itself: who awaits it checks that it gave a Result.
     return call.fn(*call.args, **call.kwargs)  # type: ignore[no-any-return]
-
-
-async def invoke(call: Call) -> Result[Any, Any]:
-    """Call the dependency once and check that it gave a Result."""
-    return check_result(await call.fn(*call.args, **call.kwargs))
 
 
 def behind_partials(fn: Any) -> Any:

@@ -12,11 +12,11 @@ import trio
 from typing_extensions import Never, ParamSpec, TypeVar, TypeVarTuple, Unpack
 
 from awaitly_trio._engine import composites
-from awaitly_trio._engine.attempts import retry_from
+from awaitly_trio._engine.attempts import retry_from, timed
 from awaitly_trio._engine.catching import catching
 from awaitly_trio._engine.options import changed
 from awaitly_trio._engine.parallel import Group
-from awaitly_trio._engine.pipeline import Call, checkpoint, invoke, perform
+from awaitly_trio._engine.pipeline import Call, checkpoint, perform
 from awaitly_trio._engine.resources import Resources
 from awaitly_trio._engine.run import time_left
 from awaitly_trio._engine.step_concurrent import ConcurrentStep
@@ -89,9 +89,11 @@ class Step(
         if self._plain:
             result = await (fn(*args, **kwargs) if kwargs else fn(*args))  # type: ignore[call-arg]
         elif self._recovers and run.bare and not is_budgeted():
-            result = await fn(*args, **kwargs)
+            result = await (fn(*args, **kwargs) if kwargs else fn(*args))  # type: ignore[call-arg]
             if type(result) is Err:
                 result = await self._recover(result, fn, args, kwargs)
+        elif self._options.only_times and run.bare:
+            result = await timed(Call(run, fn, args, kwargs, self._options))
         else:
             result = await perform(Call(run, fn, args, kwargs, self._options))
         if type(result) is Ok:
@@ -106,7 +108,7 @@ class Step(
         if retry is None:
             return failed
         call = Call(self._run, fn, args, kwargs, self._options)
-        return await retry_from(call, invoke, retry, failed)
+        return await retry_from(call, retry, failed)
 
     # --- options
 

@@ -31,7 +31,7 @@ class _Spending(msgspec.Struct, frozen=True):
 
 
 _NONE = _Spending()
-_spending: ContextVar[_Spending] = ContextVar("awaitly_trio.spending", default=_NONE)
+_spending: ContextVar[_Spending | None] = ContextVar("awaitly_trio.spending", default=None)
 
 
 @contextmanager
@@ -93,14 +93,16 @@ def token_budget(
         _spending.reset(token)
 
 
-def is_budgeted() -> bool:
-    """Return whether the current task has a budget to keep to."""
-    return _spending.get() is not _NONE
+is_budgeted = _spending.get
+"""Return something true if the current task has a budget to keep to.
+
+Asked before every call that may be retried, so it is no function of Python.
+"""
 
 
 def afford_hedge() -> bool:
     """Pay for a hedge, and return whether all budgets of the current task could."""
-    return _pay(_spending.get().purses, "hedge", None) is not None
+    return _pay(_current().purses, "hedge", None) is not None
 
 
 @final
@@ -113,11 +115,11 @@ class Account:
         self._prices: list[float] | None = None
         self._purses: tuple[Purse, ...] = ()
         self._is_outermost = False
-        self._token: Token[_Spending] | None = None
+        self._token: Token[_Spending | None] | None = None
 
     def __enter__(self) -> Account:
         """Count the call, unless it is part of one that has been counted."""
-        spending = _spending.get()
+        spending = _current()
         self._purses = spending.purses
         uncounted = spending.purses[spending.counted :]
         self._is_outermost = bool(uncounted)
@@ -146,8 +148,12 @@ class Account:
                 purse.refund(None)
 
 
-def _open(purse: Purse) -> Token[_Spending]:
-    outer = _spending.get()
+def _current() -> _Spending:
+    return _spending.get() or _NONE
+
+
+def _open(purse: Purse) -> Token[_Spending | None]:
+    outer = _current()
     return _spending.set(_Spending((*outer.purses, purse), outer.counted))
 
 
