@@ -7,15 +7,24 @@ to a block (``awaitly_trio.observing``), a workflow or a run (``options(observer
 from __future__ import annotations
 
 from awaitly_trio.otel._disclosure import Redact
+from awaitly_trio.otel._logs import BoundLogger, CorrelationFilter, Logs, add_ids, current_ids
+from awaitly_trio.otel._metrics import BOUNDARIES, Metrics
 from awaitly_trio.otel._propagation import add_link, carrier, continued_from, linked_to
 from awaitly_trio.otel._tracing import Tracing, Untraced
 
 __all__ = [
+    "BOUNDARIES",
+    "BoundLogger",
+    "CorrelationFilter",
+    "Logs",
+    "Metrics",
     "Redact",
     "Tracing",
     "Untraced",
+    "add_ids",
     "add_link",
     "carrier",
     "continued_from",
+    "current_ids",
     "linked_to",
 ]

@@ -1,0 +1,145 @@
+"""Structured logs of runs, and the ids that lead from any log line to its trace."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Protocol, cast, final
+
+from opentelemetry import trace
+
+from awaitly_trio._engine.watch import current_scope
+from awaitly_trio.otel import _names as names
+from awaitly_trio.otel._attributes import SPAN_EVENTS, of_event, of_outcome, of_scope, of_values
+from awaitly_trio.otel._disclosure import Disclosure, as_it_is
+from awaitly_trio.otel._place import scope_of
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+    from awaitly_trio._values.events import Event
+    from awaitly_trio._values.outcomes import Outcome
+    from awaitly_trio._values.scopes import Scope
+    from awaitly_trio.otel._disclosure import Redact
+
+LOGGER = "awaitly_trio.events"
+
+_LEVELS = {
+    "error": logging.WARNING,
+    "timed_out": logging.WARNING,
+    "defect": logging.ERROR,
+}
+
+
+class BoundLogger(Protocol):
+    """A logger that takes fields as keywords, as structlog's do."""
+
+    def log(self, level: int, event: str, /, **fields: Any) -> Any:
+        """Write a line."""
+
+
+def current_ids() -> dict[str, str]:
+    """Return ``trace_id``, ``span_id`` and ``run_id`` of where the program is, if anywhere."""
+    found: dict[str, str] = {}
+    span = trace.get_current_span().get_span_context()
+    if span.is_valid:
+        found["trace_id"] = trace.format_trace_id(span.trace_id)
+        found["span_id"] = trace.format_span_id(span.span_id)
+    scope = current_scope.get()
+    if scope is not None:
+        found["run_id"] = scope.run.run_id
+    return found
+
+
+@final
+class CorrelationFilter(logging.Filter):
+    """Puts ``trace_id``, ``span_id`` and ``run_id`` on every record of ``logging``.
+
+    Add it to a handler, and name them in its format; they are empty outside a run.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Add the ids; the record is always kept."""
+        # Empty first: a format that names them must work for a line of any library.
+        record.__dict__.update({"trace_id": "", "span_id": "", "run_id": ""} | current_ids())
+        return True
+
+
+def add_ids(
+    logger: Any,  # noqa: ARG001
+    method: str,  # noqa: ARG001
+    event_dict: MutableMapping[str, Any],
+) -> MutableMapping[str, Any]:
+    """Add the ids to an event of structlog: one of its processors."""
+    event_dict.update(current_ids())
+    return event_dict
+
+
+@final
+class Logs:
+    """An observer that writes a line for each start, end, retry, time-out and so on.
+
+    The lines go to the logger ``awaitly_trio.events`` of ``logging``, with the fields in
+    the attribute ``fields`` of each record; or to a logger of structlog, with the fields
+    as keywords.  Starts, good ends and cancelled ones are of the level DEBUG inside a
+    run and INFO for the run itself; planned errors and what came before them are
+    warnings, defects errors.  Give it after a ``Tracing``: the ids of a line are then
+    those of its own span.
+
+    Args:
+      logger: Where the lines go: a logger of ``logging`` or of structlog.
+      values: Tell arguments, results and errors, and not only their types.
+      redact: As for ``Tracing``.
+    """
+
+    role = "awaitly_trio.otel.logs"
+    event_types = SPAN_EVENTS
+
+    def __init__(
+        self,
+        logger: logging.Logger | BoundLogger | None = None,
+        *,
+        values: bool = False,
+        redact: Redact = as_it_is,
+    ) -> None:
+        self._logger: Any = logging.getLogger(LOGGER) if logger is None else logger
+        self._disclosure = Disclosure(values, redact)
+
+    def on_start(self, scope: Scope) -> None:
+        """Write that a scope began."""
+        level = logging.INFO if scope.kind == "workflow" else logging.DEBUG
+        if self._is_on(level):
+            self._write(level, f"{scope.kind} {scope.name} began", of_scope(scope))
+
+    def on_end(self, scope: Scope, outcome: Outcome) -> None:
+        """Write how a scope ended."""
+        usual = logging.INFO if scope.kind == "workflow" else logging.DEBUG
+        level = _LEVELS.get(outcome.status, usual)
+        if not self._is_on(level):
+            return
+        fields = of_scope(scope) | of_outcome(outcome)
+        if scope.ended is not None:
+            fields["duration"] = scope.ended - scope.started
+        if self._disclosure.values:
+            fields |= of_values(self._disclosure, scope, outcome)
+        self._write(level, f"{scope.kind} {scope.name} ended: {outcome.status}", fields)
+
+    def on_event(self, event: Event) -> None:
+        """Write that something happened in a scope."""
+        scope = scope_of(event)
+        name, fields = of_event(event)
+        level = logging.WARNING if names.ERROR_TYPE in fields else logging.DEBUG
+        if scope is not None and self._is_on(level):
+            told = name.removeprefix("awaitly.").replace("_", " ")
+            self._write(level, f"{scope.kind} {scope.name}: {told}", of_scope(scope) | fields)
+
+    def _is_on(self, level: int) -> bool:
+        asked = getattr(self._logger, "isEnabledFor", None)
+        return asked is None or cast("bool", asked(level))
+
+    def _write(self, level: int, line: str, fields: dict[str, Any]) -> None:
+        if isinstance(self._logger, logging.Logger):
+            extra = {"trace_id": "", "span_id": "", **current_ids(), "fields": fields}
+            extra["run_id"] = fields[names.RUN_ID]
+            self._logger.log(level, line, extra=extra)
+        else:
+            self._logger.log(level, line, **{**current_ids(), **fields})

@@ -1,0 +1,149 @@
+"""Lines that are written about runs, and the ids in them."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from dependencies import Declined, crash, fail, give
+from opentelemetry import trace
+from spans import Spans
+
+from awaitly_trio import Ok, Step, workflow
+from awaitly_trio.otel import CorrelationFilter, Logs, Tracing, add_ids, current_ids
+
+if TYPE_CHECKING:
+    import pytest
+
+    from awaitly_trio import Result
+
+
+@workflow
+async def one_step(step: Step[Any]) -> None:
+    """Take a step."""
+    await step(give, 1)
+
+
+@workflow
+async def failing(step: Step[Any]) -> None:
+    """Fail as planned."""
+    await step(fail, Declined("4111"))
+
+
+class Structured:
+    """Takes fields as keywords, as a logger of structlog does."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[int, str, dict[str, Any]]] = []
+
+    def log(self, level: int, event: str, /, **fields: Any) -> None:
+        self.lines.append((level, event, fields))
+
+
+async def test_starts_and_ends_are_written(caplog: pytest.LogCaptureFixture) -> None:
+    """The run itself at INFO, what is inside it at DEBUG."""
+    caplog.set_level(logging.DEBUG, "awaitly_trio.events")
+
+    await one_step.options(observers=[Logs()])()
+
+    assert [(record.levelname, record.message) for record in caplog.records] == [
+        ("INFO", "workflow one_step began"),
+        ("DEBUG", "step give began"),
+        ("DEBUG", "step give ended: ok"),
+        ("INFO", "workflow one_step ended: ok"),
+    ]
+
+
+async def test_a_level_that_is_off_writes_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """Steps are not written where only INFO is wanted."""
+    caplog.set_level(logging.INFO, "awaitly_trio.events")
+
+    await one_step.options(observers=[Logs()])()
+
+    assert len(caplog.records) == 2
+
+
+async def test_a_planned_error_is_a_warning_and_a_defect_an_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """With its type among the fields, and without its value."""
+
+    @workflow
+    async def broken(step: Step[Any]) -> None:
+        await step(crash, ValueError("4111"))
+
+    await failing.options(observers=[Logs()])()
+    await broken.options(observers=[Logs()])()
+
+    levels = [(record.levelname, vars(record)["fields"]["error.type"]) for record in caplog.records]
+    assert levels == [("WARNING", "dependencies.Declined")] * 2 + [("ERROR", "ValueError")] * 2
+    assert all("4111" not in str(vars(record)) for record in caplog.records)
+
+
+async def test_a_line_leads_to_its_span(caplog: pytest.LogCaptureFixture) -> None:
+    """The line of a step's end has the id of that step's span, and of the run."""
+    caplog.set_level(logging.DEBUG, "awaitly_trio.events")
+    spans = Spans()
+
+    await one_step.options(observers=[Tracing(spans.provider), Logs()], run_id="run-1")()
+
+    [ended] = [record for record in caplog.records if record.message == "step give ended: ok"]
+    context = spans.named("give").context
+    assert context is not None
+    assert vars(ended)["span_id"] == trace.format_span_id(context.span_id)
+    assert vars(ended)["trace_id"] == trace.format_trace_id(context.trace_id)
+    assert vars(ended)["run_id"] == "run-1"
+
+
+async def test_values_are_told_only_if_asked(caplog: pytest.LogCaptureFixture) -> None:
+    """And then through the redaction."""
+    logs = Logs(values=True, redact=lambda what, value: f"a {what}")
+
+    await failing.options(observers=[logs])()
+
+    fields = vars(caplog.records[0])["fields"]
+    assert fields["awaitly.value.error"] == "a error"
+
+
+async def test_structlog_gets_fields_as_keywords() -> None:
+    """Any logger will do that has ``log(level, event, **fields)``."""
+    logger = Structured()
+
+    await one_step.options(observers=[Logs(logger)], run_id="run-1")()
+
+    level, event, fields = logger.lines[-1]
+    assert (level, event) == (logging.INFO, "workflow one_step ended: ok")
+    assert fields["awaitly.run.id"] == "run-1"
+    assert fields["awaitly.outcome.status"] == "ok"
+
+
+async def test_lines_of_ones_own_lead_to_the_run(caplog: pytest.LogCaptureFixture) -> None:
+    """A filter of ``logging`` and a processor of structlog add the same ids."""
+    found: list[Any] = []
+
+    async def look() -> Result[None, Any]:
+        record = logging.LogRecord("shop", logging.INFO, "shop.py", 1, "hello", None, None)
+        CorrelationFilter().filter(record)
+        found.extend([vars(record), add_ids(None, "info", {"event": "hello"})])
+        return Ok(None)
+
+    @workflow
+    async def looks(step: Step[Any]) -> None:
+        await step(look)
+
+    await looks.options(observers=[Tracing(Spans().provider)], run_id="run-1")()
+
+    record, event = found
+    assert record["run_id"] == event["run_id"] == "run-1"
+    assert record["trace_id"] == event["trace_id"]
+    assert record["span_id"] == event["span_id"]
+
+
+def test_outside_a_run_there_are_no_ids() -> None:
+    """A format that names them works for any line all the same."""
+    record = logging.LogRecord("shop", logging.INFO, "shop.py", 1, "hello", None, None)
+
+    CorrelationFilter().filter(record)
+
+    assert current_ids() == {}
+    assert (vars(record)["trace_id"], vars(record)["run_id"]) == ("", "")
