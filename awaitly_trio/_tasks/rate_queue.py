@@ -89,19 +89,26 @@ class RateQueue:
         remaining: float | None
         self._join(cost)
         try:
-            with trio.move_on_after(max_wait + _TIE) as patience:
-                await self._line.acquire()
-            if patience.cancelled_caught:
-                remaining = self._wait_of_newcomer()
-            else:
+            if await self._reach_front(max_wait + _TIE):
                 try:
                     remaining = await self._take_as_first(cost, now + max_wait + _TIE)
                 finally:
                     self._line.release()
+            else:
+                remaining = self._wait_of_newcomer()
         finally:
             self._leave(cost)
         self._refused += remaining is not None
         return remaining
+
+    async def _reach_front(self, max_wait: float) -> bool:
+        if not self._line.locked():
+            # Not even the time of a checkpoint: some have very little patience.
+            self._line.acquire_nowait()
+            return True
+        with trio.move_on_after(max_wait) as patience:
+            await self._line.acquire()
+        return not patience.cancelled_caught
 
     async def _take_as_first(self, cost: float, latest: float) -> float | None:
         """Sleep until it is time and take; return what wait remains if that ends too late."""

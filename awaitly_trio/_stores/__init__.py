@@ -1,0 +1,1 @@
+"""Keeping: where what must outlive a run is put."""
