@@ -124,11 +124,11 @@ class Harness(Recording):
 
     async def _visit(self, visit: Visit) -> Any:
         call = RecordedCall(
-            name=visit.name,
+            name=visit.scope.name,
             dependency=visit.dependency,
             args=visit.args,
             kwargs=visit.kwargs,
-            path=visit.path,
+            path=visit.scope.path,
             attempt=visit.attempt,
             started=trio.current_time(),
         )
@@ -137,13 +137,12 @@ class Harness(Recording):
 
     async def _answer(self, visit: Visit) -> Any:
         fn = behind_partials(visit.dependency)
-        script = (
-            self._scripts.get(visit.path) or self._scripts.get(visit.name) or self._scripts.get(fn)
-        )
+        known = (visit.scope.path, visit.scope.name, fn)
+        script = next((self._scripts[each] for each in known if each in self._scripts), None)
         if script is not None:
             name = name_of(fn)
             check_arguments(name, signature_of(visit.dependency), visit.args, visit.kwargs)
             return await script.play(visit.go_on, visit.args, visit.kwargs)
-        if self._strict and visit.kind == "step":
-            raise UnscriptedStepError(visit.path, name_of(fn))
+        if self._strict and visit.scope.kind == "step":
+            raise UnscriptedStepError(visit.scope.path, name_of(fn))
         return await visit.go_on()

@@ -16,9 +16,11 @@ from awaitly_trio.testing._tree import is_library, line_of, place_of
 if TYPE_CHECKING:
     from trio.lowlevel import Task
 
+    from awaitly_trio._values.scopes import Scope
     from awaitly_trio.testing._interception import Visit
     from awaitly_trio.testing._points import Point
     from awaitly_trio.testing._scheduler import Scheduler
+    from awaitly_trio.testing._tree import Place
 
 
 class InjectedFailure(Exception):  # noqa: N818  # it stands for a defect of the program
@@ -50,8 +52,10 @@ class Injector(trio.abc.Instrument):
         self._point, self._error, self._scheduler = point, error, scheduler
         self._scope: trio.CancelScope | None = None
         self.instants = 0
+        self._visits = 0
+        self._struck: Scope | None = None
         self.calls: list[StepCall] = []
-        self.place = ""
+        self._place: Place | None = None
         self.path = "" if point is None else point.path
         self.struck_at: int | None = None
 
@@ -76,10 +80,15 @@ class Injector(trio.abc.Instrument):
             self._scope.cancel(reason=f"sweep: cancelled at {point}")
 
     async def visit(self, visit: Visit) -> Any:
-        """Do what a step calls for, or strike instead."""
-        self.calls.append(StepCall(visit.path, visit.dependency))
+        """Do what a step calls for, or strike instead: in all attempts of the step."""
         point = self._point
-        if point is None or point.kind == "cancel" or point.path != visit.path:
+        if visit.attempt == 1:
+            self._visits += 1
+            if point is None:
+                self.calls.append(StepCall(visit.scope.path, visit.dependency))
+            elif self._visits == point.index:
+                self._struck = visit.scope
+        if point is None or visit.scope is not self._struck:
             return await visit.go_on()
         self._strike(_caller())
         if point.detail == "after":
@@ -97,16 +106,21 @@ class Injector(trio.abc.Instrument):
             raise SimulatedCrash(f"injected at {point}")
         return await trio.sleep_forever()
 
-    def _strike(self, place: str) -> None:
+    @property
+    def place(self) -> str:
+        """The line that was struck, with its source."""
+        return "" if self._place is None else line_of(*self._place)
+
+    def _strike(self, place: Place | None) -> None:
         if self.struck_at is None:
-            self.place, self.struck_at = place, self._scheduler.step_count()
+            self._place, self.struck_at = place, self._scheduler.step_count()
 
 
-def _caller() -> str:
-    """Return the innermost line of the program's own code that is running."""
+def _caller() -> Place | None:
+    """Return the innermost place of the program's own code that is running."""
     frame = inspect.currentframe()
     while frame is not None:
         if not is_library(frame.f_code.co_filename):
-            return line_of(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+            return frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name
         frame = frame.f_back
-    return ""
+    return None

@@ -11,23 +11,21 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from awaitly_trio._engine.interposing import Choose
-    from awaitly_trio._values.scopes import ScopeKind
+    from awaitly_trio._values.scopes import Scope
 
 
 class Visit(NamedTuple):
     """One call of a dependency by a step.
 
     ``stand_in`` is what would be called: the dependency, or what ``replace=``
-    put in its place.  ``attempt`` counts from 1.
+    put in its place.  ``scope`` is the step's; ``attempt`` counts from 1.
     """
 
     dependency: Any
     stand_in: Any
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
-    kind: ScopeKind
-    name: str
-    path: str
+    scope: Scope
     attempt: int
 
     async def go_on(self) -> Any:
@@ -56,4 +54,4 @@ def _visit(dependency: Any, stand_in: Any, args: tuple[Any, ...], kwargs: dict[s
         raise RuntimeError("a dependency was called outside of its run")
     if scope.kind == "attempt" and scope.parent is not None:
         attempt, scope = scope.attempt or 1, scope.parent
-    return Visit(dependency, stand_in, args, kwargs, scope.kind, scope.name, scope.path, attempt)
+    return Visit(dependency, stand_in, args, kwargs, scope, attempt)

@@ -14,13 +14,13 @@ FAULTS: tuple[FaultKind, ...] = ("cancel", "deadline", "error", "raise", "crash"
 class Point(msgspec.Struct, frozen=True):
     """One fault at one place.
 
-    A ``cancel`` strikes after step ``index`` of the tasks, counted from 1.
-    The others strike at the step of the workflow with ``path``; ``detail``
-    is the error's name, or ``before`` or ``after`` for a crash.
+    A ``cancel`` strikes after step ``index`` of the tasks; the others strike
+    at step ``index`` of the workflows, which has ``path``.  Both count from 1.
+    ``detail`` is the error's name, or ``before`` or ``after`` for a crash.
     """
 
     kind: FaultKind
-    index: int = 0
+    index: int
     path: str = ""
     detail: str = ""
 

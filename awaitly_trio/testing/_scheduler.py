@@ -10,8 +10,8 @@ each process.
 from __future__ import annotations
 
 import random
-import threading
 from itertools import pairwise
+from threading import get_ident
 from typing import TYPE_CHECKING, Protocol, final
 
 import msgspec
@@ -71,7 +71,7 @@ class Scheduler(random.Random):
 
     def __init__(self) -> None:
         super().__init__(0)
-        self._thread = threading.get_ident()
+        self._thread = get_ident()
         self._module: Any = private_module()
         self._births: dict[Task, int] = {}
         self._tasks: list[Task] = []
@@ -111,7 +111,7 @@ class Scheduler(random.Random):
     def shuffle(self, batch: list[Task]) -> None:  # type: ignore[override]
         """Leave in ``batch`` the one task to run, and put the others back."""
         chooser = self._chooser
-        if chooser is None or not batch or threading.get_ident() != self._thread:
+        if chooser is None or not batch or get_ident() != self._thread:
             return
         births = self._births
         runnable: list[int] = []
@@ -126,18 +126,21 @@ class Scheduler(random.Random):
                 return
             runnable.append(birth)
         steps = self._steps
-        width = len(runnable)
-        if width == 1:
-            steps.append(runnable[0])
-        else:
-            birth = chooser.pick(runnable, steps)
-            if steps and birth != steps[-1] and steps[-1] in runnable:
-                self._preemptions += 1
-            steps.append(birth)
-            self._keep(batch[runnable.index(birth)], batch)
-        self._widths.append(width)
+        chosen = runnable[0]
+        if len(runnable) > 1:
+            chosen = self._choose(chooser, runnable)
+            self._keep(batch[runnable.index(chosen)], batch)
+        steps.append(chosen)
+        self._widths.append(len(runnable))
         if len(steps) >= self._limit and self._on_limit is not None:
             self._on_limit()
+
+    def _choose(self, chooser: Chooser, runnable: list[int]) -> int:
+        steps = self._steps
+        chosen = chooser.pick(runnable, steps)
+        if steps and chosen != steps[-1] and steps[-1] in runnable:
+            self._preemptions += 1
+        return chosen
 
     def _register(self, task: Task) -> int:
         nursery = task.parent_nursery

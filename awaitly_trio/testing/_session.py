@@ -7,8 +7,10 @@ and seed of chance, and leaves nothing behind, or else the next gets a new run.
 
 from __future__ import annotations
 
+import gc
 import random
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, final
 
 import outcome
@@ -33,6 +35,9 @@ R = TypeVar("R")
 PER_RUN = 200
 """Attempts that share a run: more gain no speed, and fewer keep less of what a test forgets."""
 
+
+PER_COLLECTION = 20
+"""Attempts after which their garbage is collected."""
 
 FINDINGS = (Exception, BaseExceptionGroup, trio.Cancelled)
 """What may leave a test as its failure."""
@@ -107,6 +112,7 @@ class Session(Generic[R]):
         """
         with (
             order_decided_by(self.scheduler),
+            _garbage_kept(),
             Watchdog(self._clock.guard, self._patience) as watchdog,
         ):
             if trio.lowlevel.in_trio_run():
@@ -138,6 +144,8 @@ class Session(Generic[R]):
             watchdog.beat()
             attempt = await self._attempt(plan)
             served += 1
+            if served % PER_COLLECTION == 0:
+                gc.collect(1)
             self._next(attempt)
             if plan.alone or served == PER_RUN or _leaves_tasks():
                 return
@@ -188,6 +196,21 @@ class Session(Generic[R]):
         # The work gets as many steps again to clean up.
         self.scheduler.allow(2 * self._max_steps)
         self._clock.guard.stop(LivelockError(self._max_steps, tree_of_tasks()))
+
+
+@contextmanager
+def _garbage_kept() -> Generator[None]:
+    """Keep the collector from running finalisers in the middle of an attempt.
+
+    It strikes after so many allocations of the whole process, which no seed decides.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _leaves_tasks() -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, final
 
 import trio.abc
 
-from awaitly_trio.testing._tree import place_of
+from awaitly_trio.testing._tree import line_of, place_of
 
 if TYPE_CHECKING:
     from trio.lowlevel import Task
@@ -33,7 +33,9 @@ class Narrator(trio.abc.Instrument):
         steps = 1
         if self._told and self._told[-1][0] == birth:
             steps += self._told.pop()[2]
-        self._told.append((birth, task.name.rpartition(".")[2], steps, place_of(task)))
+        place = place_of(task)
+        reached = "its end" if place is None else line_of(*place)
+        self._told.append((birth, task.name.rpartition(".")[2], steps, reached))
 
     def story(self) -> str:
         """Return one line for each turn."""

@@ -27,6 +27,8 @@ _BUILTINS: dict[Any, str] = {
     },
     os.urandom: _UNSEEDED,
 }
+# What these do for themselves, in a hook of the garbage collector say, decides nothing.
+_TOOLS = ("/hypothesis/", "/_pytest/", "/coverage/")
 _HIDDEN = (Path(random.__file__).name, "uuid.py", "secrets.py", "threading.py", "datetime.py")
 
 LIKELY_ELSE = (
@@ -77,6 +79,8 @@ class Suspects:
 
     def _note(self, kind: str, frame: FrameType) -> None:
         at: FrameType | None = frame
+        if any(tool in frame.f_code.co_filename.replace("\\", "/") for tool in _TOOLS):
+            return
         while at is not None:
             name = at.f_code.co_filename
             if is_library(name):

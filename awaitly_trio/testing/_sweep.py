@@ -182,9 +182,7 @@ class Sweeper:
     def _surveyed(self, first: Attempt) -> Search[Injector | Exception]:
         """Run a second time without a fault, and return what there is to strike."""
         if first.failure is not None:
-            failed = SweepError(None, "", "", first.failure)
-            failed.__cause__ = first.failure
-            return failed
+            return SweepError(None, "", "", first.failure)
         second = yield self._plan(None, None)
         found = difference(first, second)
         if found is not None:
@@ -194,18 +192,26 @@ class Sweeper:
     def _points_of(
         self, found: Injector, faults: tuple[FaultKind, ...]
     ) -> Iterator[tuple[Point, Any]]:
+        examples: dict[int, list[tuple[str, Any]]] = {}
         for kind in faults:
             if kind == "cancel":
-                yield from ((Point(kind, index=i + 1), None) for i in range(found.instants))
+                yield from ((Point(kind, i + 1), None) for i in range(found.instants))
                 continue
-            for path, dependency in found.calls:
+            for index, (path, dependency) in enumerate(found.calls, start=1):
                 if kind == "error":
-                    for declared in declared_errors(dependency):
-                        point = Point(kind, path=path, detail=declared.__name__)
-                        yield point, example_of(declared, self._errors)
+                    if id(dependency) not in examples:
+                        examples[id(dependency)] = self._examples(dependency)
+                    for name, error in examples[id(dependency)]:
+                        yield Point(kind, index, path, name), error
                 else:
                     for detail in ("before", "after") if kind == "crash" else ("",):
-                        yield Point(kind, path=path, detail=detail), None
+                        yield Point(kind, index, path, detail), None
+
+    def _examples(self, dependency: Any) -> list[tuple[str, Any]]:
+        return [
+            (error.__name__, example_of(error, self._errors))
+            for error in declared_errors(dependency)
+        ]
 
     def _plan(self, point: Point | None, error: Any) -> Plan:
         self._point = point
@@ -231,8 +237,12 @@ class Sweeper:
         observers = (pairing,) if self._invariant is None else (pairing, recorder)
         made = () if self._make is None else (self._make(),)
         started = trio.current_time()
-        with observing(*observers), choosing(intercepted_by(self._injector.visit)):
-            ended = await self._struck(made)
+        with observing(*observers):
+            if point is not None and point.kind == "cancel":
+                ended = await self._struck(made)
+            else:
+                with choosing(intercepted_by(self._injector.visit)):
+                    ended = await self._struck(made)
         error = getattr(ended, "error", None)
         left, cancelled = without_faults(error)
         if left is not None:

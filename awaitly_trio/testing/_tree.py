@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import linecache
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import outcome
 import trio
@@ -28,9 +29,14 @@ _LIBRARIES = tuple(
 _HARNESS = __name__.rpartition(".")[0]
 
 
+@cache
 def is_library(filename: str) -> bool:
     """Tell whether a source file belongs to Trio, to ``outcome`` or to this package."""
     return filename.replace("\\", "/").startswith(_LIBRARIES)
+
+
+Place: TypeAlias = tuple[str, int, str]
+"""A file, a line and a function."""
 
 
 def line_of(filename: str, number: int, function: str) -> str:
@@ -39,17 +45,13 @@ def line_of(filename: str, number: int, function: str) -> str:
     return f"{Path(filename).name}:{number} in {function}" + (f": {source}" if source else "")
 
 
-def place_of(task: Task) -> str:
-    """Return the innermost line of the program's own code that a task has reached."""
-    own = [
-        (frame, number)
-        for frame, number in task.iter_await_frames()
-        if not is_library(frame.f_code.co_filename)
-    ]
-    if not own:
-        return "its end" if task.coro.cr_frame is None else "its first step"
-    frame, number = own[-1]
-    return line_of(frame.f_code.co_filename, number, frame.f_code.co_name)
+def place_of(task: Task) -> Place | None:
+    """Return the innermost place of the program's own code that a task has reached."""
+    place: Place | None = None
+    for frame, number in task.iter_await_frames():
+        if not is_library(frame.f_code.co_filename):
+            place = frame.f_code.co_filename, number, frame.f_code.co_name
+    return place
 
 
 def tree_of_tasks() -> str:

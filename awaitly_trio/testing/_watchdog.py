@@ -45,17 +45,16 @@ class Watchdog:
         self._token: trio.lowlevel.TrioToken | None = None
         self._answered = threading.Event()
         self._interrupted = False
-        self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
 
     def __enter__(self) -> Self:
         if self._patience < threading.TIMEOUT_MAX:
-            self._thread.start()
+            # A ``threading.Thread`` would have this thread wait until it runs, which
+            # takes as long as several runs of a small test.
+            _thread.start_new_thread(self._watch, ())
         return self
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
-        if self._thread.is_alive():
-            self._thread.join()
 
     def enter_run(self) -> None:
         """Take the current Trio run as the one to watch."""

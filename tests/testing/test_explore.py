@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import sys
 import threading
@@ -318,6 +319,25 @@ def test_trio_gets_its_own_order_back() -> None:
     failing(lost_update)
 
     assert (run_loop._ALLOW_DETERMINISTIC_SCHEDULING, run_loop._r) == before
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_garbage_is_collected_between_runs_only(enabled: bool) -> None:
+    """The collector strikes when it likes, so it is off while a test runs, and then as before."""
+    seen: set[bool] = set()
+
+    async def test() -> None:
+        seen.add(gc.isenabled())
+
+    if not enabled:
+        gc.disable()
+    try:
+        explore(test)
+
+        assert gc.isenabled() == enabled
+    finally:
+        gc.enable()
+    assert seen == {False}
 
 
 def test_an_interrupt_leaves_at_once_and_restores_trio() -> None:
