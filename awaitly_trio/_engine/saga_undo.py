@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import traceback
 from functools import partial
 from typing import TYPE_CHECKING, Any, final
@@ -46,7 +47,7 @@ class Undoing:
     Args:
       run: The run in whose name compensations are called.
       options: Those of the saga.
-      handled: What ended the saga, if it was an exception.
+      reason: Why the saga ended.
     """
 
     __slots__ = (
@@ -65,10 +66,10 @@ class Undoing:
         "undone",
     )
 
-    def __init__(self, run: Run, options: SagaOptions, handled: object = None) -> None:
+    def __init__(self, run: Run, options: SagaOptions, reason: object = None) -> None:
         self.run = run
         self.options = options
-        self.handled = handled
+        self.handled = sys.exc_info()[1]
         self.each, total, self.grace = options.allowances
         self.undone: list[Entry] = []
         self.left: list[Uncompensated] = []
@@ -77,11 +78,11 @@ class Undoing:
         self.is_plain = run.closed or (run.watch is None and options.retry is None)
         self.now: Callable[[], float] = _no_time
         self.end = math.inf
-        if isinstance(handled, BaseException):
-            self.is_dead = self.is_stopped = _any(handled, GeneratorExit)
+        if isinstance(reason, BaseException):
+            self.is_dead = self.is_stopped = _any(reason, GeneratorExit)
         if not self.is_dead:
             self.now = trio.lowlevel.current_clock().current_time
-            if isinstance(handled, BaseException) and _any(handled, _INTERRUPTS):
+            if isinstance(reason, BaseException) and _any(reason, _INTERRUPTS):
                 total = min(total, self.grace)
             self.end = self.now() + total
 
@@ -167,7 +168,7 @@ class Undoing:
         """Return the traceback of an exception, without what ended the saga before it."""
         link: BaseException | None = exc
         while link is not None:
-            if link.__context__ is self.handled or isinstance(link.__context__, Exit):
+            if link.__context__ is self.handled:
                 link.__context__ = None
             link = link.__context__
         return "".join(traceback.format_exception(type(exc), exc, exc.__traceback__))
