@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import trio
 
 from awaitly_trio._values.errors import TimedOut, UnexpectedError
@@ -37,18 +38,10 @@ def outcome_of_exception(
     source and reason are kept beside them.
     """
     if isinstance(exception, Exit):
-        failed = outcome_of_result(exception.result)
-        return Outcome(
-            failed.status,
-            error=failed.error,
-            cause=failed.cause,
-            why=failed.why,
-            notes=notes_of(exception),
-        )
+        return _of_exit(exception, exception)
     if isinstance(exception, Exception):
         return Outcome("defect", cause=exception, notes=notes_of(exception))
     ends = leaves([exception])
-    grouped = len(ends) > 1
     for each in ends:
         if isinstance(each, trio.Cancelled):
             return Outcome(
@@ -57,12 +50,23 @@ def outcome_of_exception(
                 by=by,
                 source=each.source,
                 reason=each.reason,
-                cause=exception if grouped else None,
+                cause=exception if len(ends) > 1 else None,
                 notes=notes_of(exception),
             )
-    if all(isinstance(each, Exit) for each in ends):
-        return outcome_of_exception(ends[0])
-    return Outcome("cancelled", why=why, by=by, source=type(ends[0]).__name__, cause=exception)
+    exits = [each for each in ends if isinstance(each, Exit)]
+    defects = [each for each in ends if isinstance(each, Exception)]
+    if len(exits) + len(defects) < len(ends):
+        source = next(each for each in ends if not isinstance(each, (Exit, Exception)))
+        return Outcome("cancelled", why=why, by=by, source=type(source).__name__, cause=exception)
+    if defects:
+        return Outcome("defect", cause=exception, notes=notes_of(exception))
+    return _of_exit(min(exits, key=lambda each: each.order), exception)
+
+
+def _of_exit(winner: Exit, exception: BaseException) -> Outcome:
+    """Read what ends a run, alone or as the earliest exit of a group."""
+    failed = outcome_of_result(winner.result)
+    return msgspec.structs.replace(failed, notes=notes_of(exception))
 
 
 def notes_of(exception: BaseException) -> tuple[str, ...]:

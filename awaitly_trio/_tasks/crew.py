@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, final
 
 import trio
 
-from awaitly_trio._values.exits import Exit, verdict
+from awaitly_trio._values.exits import Exit, leaves, verdict
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -89,9 +89,12 @@ class Crew:
         self.nursery.cancel_scope.cancel(reason=reason)
 
     def caused(self, exception: BaseException) -> bool:
-        """Tell whether a cancellation is the one that this crew caused.
+        """Tell whether a cancellation, alone or in a group, is the one that this crew caused.
 
         Trio hands on the very string that was given as the reason, and each
         crew makes its own, so identity tells crews with equal reasons apart.
         """
-        return isinstance(exception, trio.Cancelled) and exception.reason is self.reason
+        return self.reason is not None and any(
+            isinstance(each, trio.Cancelled) and each.reason is self.reason
+            for each in leaves([exception])
+        )

@@ -100,10 +100,10 @@ async def settle(
             tally.add(index, Err(UnexpectedError(exc)))
         if wanted is not None and tally.ok >= wanted and tally.ended is None:
             tally.ended = "enough succeeded"
-            members.end("enough_succeeded", index, "enough succeeded")
+            members.end("enough_succeeded", index, f"enough succeeded with branch {index}")
         elif stops_early and tally.errors > tolerated and tally.ended is None:
             tally.ended = "too many errors"
-            members.end("too_many_errors", index, "too many errors")
+            members.end("too_many_errors", index, f"too many errors with branch {index}")
 
     async with crew or Crew() as members:
         for index, branch in enumerate(branches):

@@ -115,7 +115,7 @@ def verdict(failures: list[BaseException]) -> BaseException:
     if len(failures) == 1:
         return failures[0]
     exits = [each for each in leaves(failures) if isinstance(each, Exit)]
-    others = [each for each in failures if not isinstance(each, Exit)]
+    others = [each for each in failures if not _only_exits(each)]
     if others:
         winner = others[0] if len(others) == 1 else BaseExceptionGroup("several failures", others)
         beaten = exits
@@ -125,6 +125,10 @@ def verdict(failures: list[BaseException]) -> BaseException:
     for each in beaten:
         note(winner, f"also failed: {each.result.error!r}")
     return winner
+
+
+def _only_exits(exception: BaseException) -> bool:
+    return all(isinstance(each, Exit) for each in leaves([exception]))
 
 
 def _earliest(exits: list[Exit]) -> BaseException:
