@@ -118,6 +118,11 @@ def test_fixed_times_combine_with_other_schedules() -> None:
     ]
 
 
+def test_fixed_times_look_at_the_elapsed_time() -> None:
+    """Whether a time was waited for is read off the time that has passed."""
+    assert cron("0 9 * * *").is_timed
+
+
 def test_fixed_times_are_values() -> None:
     """They compare, hash, pickle and show themselves like other schedules."""
     schedule = cron("0 9 * * 1-5", zone=PARIS) & at_times([NOON])

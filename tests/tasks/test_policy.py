@@ -241,6 +241,16 @@ def test_a_policy_within_a_policy_is_its_layers() -> None:
     )
 
 
+def test_a_policy_shows_its_layers() -> None:
+    """The ``repr`` lists the layers, and the description has their errors without repetition."""
+    guarded = policy(Timeout(30, total=True), Timeout(5))
+
+    assert repr(guarded) == (
+        "policy(Timeout(allowance=30.0, total=True), Timeout(allowance=5.0, total=False))"
+    )
+    assert guarded.layer.errors == (TimedOut,)
+
+
 @pytest.mark.parametrize(
     ("policies", "expected"),
     [

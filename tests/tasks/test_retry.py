@@ -11,6 +11,7 @@ import trio
 from typing_extensions import assert_type
 
 from awaitly_trio._policies.delays import exponential, forever, recurs, spaced
+from awaitly_trio._policies.fixed_times import cron
 from awaitly_trio._policies.retry import Retry
 from awaitly_trio._tasks.budget import budget, is_budgeted
 from awaitly_trio._tasks.repeat import repeat
@@ -292,6 +293,15 @@ async def test_the_function_keeps_its_name_and_its_types() -> None:
 
     assert_type(result, "Ok[str] | Err[Any | TimedOut]")
     assert wrapped.__name__ == "fetch"
+
+
+async def test_attempts_may_follow_the_wall_clock(autojump_clock: MockClock) -> None:
+    """A retry at fixed times waits for the next of them; virtual time starts at midnight."""
+    service = Service(Err("closed"), "!")
+
+    await retry(service.fetch, cron("0 8 * * *"))()
+
+    assert service.calls == [0, 8 * 3600]
 
 
 async def test_attempts_tell_why_they_stopped(autojump_clock: MockClock) -> None:
