@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from awaitly_trio._engine.watch import is_async
 from awaitly_trio._values.caught import check_catch, covered
@@ -12,6 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from awaitly_trio._values.result import Result
+
+
+def refuse_nested(fn: Callable[..., Any], value: object) -> NoReturn:
+    """Raise the ``TypeError`` for caught code that returned a Result."""
+    msg = (
+        f"step.catch called {fn!r}, which returned the Result {value!r}: step.catch is for code "
+        "that returns a bare value or raises; call this with step(...), and catch inside it"
+    )
+    raise TypeError(msg)
 
 
 def catching(
@@ -41,6 +50,8 @@ def catching(
                 if (leaf := covered(raised, catch)) is None:
                     raise
                 return Err(error(leaf) if callable(error) else error, raised)
+            if value.__class__ in (Ok, Err):
+                refuse_nested(fn, value)
             return Ok(value)
 
         return caught

@@ -10,7 +10,7 @@ import inspect
 import math
 from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, final
 
 import msgspec
 
@@ -63,10 +63,11 @@ class Retry(_Scheduled, frozen=True, kw_only=True):
 
     Args:
       schedule: The delays; its inputs are the errors.
-      on: Decides on an error and the number of the call that led to it, from 1.
-        Unless given, every error is retried except ``UnexpectedError``.
-      exceptions: Exception types that are failures to retry as well; ``on`` is asked about
-        them too.  Others are defects and leave at once.
+      on: The type of the errors to retry, or several; or a function that decides on an error
+        and the number of the call that led to it, from 1.  Unless given, every error is
+        retried except ``UnexpectedError``.
+      exceptions: Exception types that are failures to retry as well; a function ``on`` is
+        asked about them too.  Others are defects and leave at once.
       delay_hint: Seconds that an error asks to wait.  The longer of hint and delay counts, no
         cap shortens a hint, and an infinite one ends the retries.
         Unless given, the attribute ``retry_after`` of the error.
@@ -78,7 +79,7 @@ class Retry(_Scheduled, frozen=True, kw_only=True):
         from ``Exception``: cancellation and interrupts are never retried.
     """
 
-    on: Callable[[Any, int], bool] = is_planned
+    on: Callable[[Any, int], bool] | type | tuple[type, ...] = is_planned
     exceptions: Catch[Exception] = ()
     delay_hint: Callable[[Any], float | None] = retry_after
     on_retry: Callable[[Any, Tick[Any]], object] | None = None
@@ -88,10 +89,18 @@ class Retry(_Scheduled, frozen=True, kw_only=True):
             raise _no_schedule(self.schedule)
         if self.exceptions != ():
             check_catch(self.exceptions, "exceptions")
-        check_sync(self.on, "on")
+        if not _is_types(self.on):
+            check_sync(self.on, "on")
         check_sync(self.delay_hint, "delay_hint")
         if self.on_retry is not None:
             check_sync(self.on_retry, "on_retry")
+
+    def accepts(self, error: object, attempt: int) -> bool:
+        """Return whether an error, of the call of that number, is one to retry."""
+        if _is_types(self.on):
+            kinds = cast("tuple[type, ...]", (self.on, self.exceptions))
+            return isinstance(error, kinds)
+        return cast("Callable[[object, int], bool]", self.on)(error, attempt)
 
     @property
     def layer(self) -> Layer[Never]:
@@ -151,7 +160,7 @@ class RetryDriver:
         # Written so that NaN, which comes from the other side, counts as no hint.
         at_least = hint if hint is not None and hint > 0 else 0.0
         tick = None
-        if not self._retry.on(error, self.attempts) or at_least == math.inf:
+        if not self._retry.accepts(error, self.attempts) or at_least == math.inf:
             self.stopped = "refused"
         elif (tick := self._next(error, elapsed, at_least)) is None:
             self.stopped = "exhausted"
@@ -165,6 +174,12 @@ class RetryDriver:
         if self._driver is None:
             self._driver = self._retry.schedule.start(self._chance, self._wall)
         return self._driver.next(error, elapsed, at_least=at_least)
+
+
+def _is_types(on: object) -> bool:
+    """Return whether ``on`` is a type or several."""
+    several = cast("tuple[object, ...]", on) if isinstance(on, tuple) else (on,)
+    return all(isinstance(each, type) for each in several)
 
 
 def as_retry(value: Schedule[Any, Any] | Retry) -> Retry:

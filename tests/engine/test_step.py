@@ -123,6 +123,20 @@ async def test_catch_gives_the_value_of_a_sync_function() -> None:
     assert await run(body) == Ok(12)
 
 
+async def test_catch_refuses_a_function_that_returns_a_result() -> None:
+    """Otherwise a planned error would come back as a value that nobody looks at."""
+
+    async def body(step: Step[Any]) -> object:
+        return await step.catch(give, 1, catch=ValueError, error="bad")
+
+    result = await run(body)
+
+    assert isinstance(result, Err)
+    assert isinstance(result.error, UnexpectedError)
+    assert isinstance(result.error.cause, TypeError)
+    assert "call this with step(...)" in str(result.error.cause)
+
+
 async def test_catch_turns_a_chosen_exception_into_a_planned_error() -> None:
     """The exception becomes the cause, so nothing of it is lost."""
 

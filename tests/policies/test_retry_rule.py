@@ -228,3 +228,26 @@ def test_rules_are_values() -> None:
     assert pickle.loads(pickle.dumps(rule)) == rule
     assert hash(rule) == hash(Retry(exponential(1), exceptions=(OSError, ValueError)))
     assert as_retry(rule) is rule
+
+
+@pytest.mark.parametrize("on", [TimedOut, (TimedOut, Busy)])
+def test_the_type_of_an_error_says_enough(on: Any) -> None:
+    """Retrying one kind of error needs no function."""
+    rule = Retry(forever(), on=on)
+
+    assert rule.start(chance()).decide(TimedOut("step", 5)) is not None
+    assert rule.start(chance()).decide("declined") is None
+
+
+def test_types_of_errors_and_exceptions_are_both_retried() -> None:
+    """Naming an exception is enough, whatever errors are named beside it."""
+    rule = Retry(forever(), on=TimedOut, exceptions=OSError)
+
+    assert rule.start(chance()).decide(ConnectionResetError()) is not None
+    assert rule.start(chance()).decide(KeyError()) is None
+
+
+def test_a_rule_with_several_types_refuses_what_is_none() -> None:
+    """The message shows what was given."""
+    with pytest.raises(TypeError, match="on is"):
+        Retry(forever(), on=untyped((TimedOut, "busy")))
