@@ -130,8 +130,8 @@ def _parse(text: str, name: str) -> float:
     stripped = text.strip()
     if stripped.lower() == "inf":
         return math.inf
-    found = re.fullmatch(_TEXT, stripped, re.IGNORECASE)
-    found = found or re.fullmatch(_ISO, stripped, re.IGNORECASE)
+    found = re.fullmatch(_TEXT, stripped, re.IGNORECASE | re.ASCII)
+    found = found or re.fullmatch(_ISO, stripped, re.IGNORECASE | re.ASCII)
     if not found or not stripped:
         raise ValueError(f"{name} is {text!r}, which is no duration: {_WAY_OUT}")
     total = Decimal(0)

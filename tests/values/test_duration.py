@@ -105,6 +105,7 @@ def test_numbers_timedeltas_and_no_limit(value: Any, expected: float) -> None:
         "-inf",
         "nan",
         "\u0665s",
+        "5\u017f",
         "P",
         "PT",
         "P1DT",
