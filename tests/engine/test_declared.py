@@ -53,7 +53,6 @@ async def test_a_declaration_is_not_enforced_unless_asked() -> None:
 WAYS: dict[str, Any] = {
     "call": lambda step: step(give, 1),
     "call of a partial": lambda step: step(partial(give, 1)),
-    "catch": lambda step: step.catch(give, 1, catch=TypeError, error="e"),
     "when": lambda step: step.when(True, give, 1),
     "all": lambda step: step.all(partial(give, 1)),
     "race": lambda step: step.race(partial(give, 1)),
@@ -170,3 +169,16 @@ def test_enforcing_needs_a_declaration() -> None:
 
     with pytest.raises(ValueError, match=r"make it with workflow\.of"):
         bare.options(declared_only=True)
+
+
+async def test_caught_code_is_a_dependency_too() -> None:
+    """It is checked by its own identity, not by that of what step.catch makes of it."""
+
+    @workflow.of(fail)
+    async def parses(step: Step[Any]) -> int:
+        return await step.catch(int, "1", catch=ValueError, error="bad")
+
+    result = await parses.options(declared_only=True)()
+
+    assert isinstance(result, Err)
+    assert isinstance(result.error.cause, UndeclaredDependencyError)
