@@ -223,8 +223,8 @@ def test_reports_can_be_copied_and_pickled() -> None:
     error = CompensationError(failure)
 
     assert copy.deepcopy(failure) == failure
-    assert pickle.loads(pickle.dumps(failure)) == failure  # noqa: S301  # our own bytes
-    assert pickle.loads(pickle.dumps(error)).failure == failure  # noqa: S301  # likewise
+    assert pickle.loads(pickle.dumps(failure)) == failure  # our own bytes
+    assert pickle.loads(pickle.dumps(error)).failure == failure  # likewise
     assert str(error) == f"{failure}: repair by hand what is left, then run it again"
 
 
@@ -258,7 +258,7 @@ async def test_a_saga_that_could_be_undone_raises_nothing(world: World) -> None:
 
 @pytest.mark.parametrize("is_async", [False, True])
 @pytest.mark.usefixtures("watched")
-async def test_the_hook_is_told(is_async: bool, world: World) -> None:  # noqa: FBT001
+async def test_the_hook_is_told(is_async: bool, world: World) -> None:
     """It gets the same report as the caller, sync or async."""
     told: list[CompensationFailed[Any]] = []
 
