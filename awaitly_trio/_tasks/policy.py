@@ -5,7 +5,7 @@ The order of the layers is the order in which they are written, outermost first.
 
 from __future__ import annotations
 
-from functools import wraps
+from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, final, overload
 
 import msgspec
@@ -13,8 +13,9 @@ from typing_extensions import ParamSpec
 
 from awaitly_trio._policies.layers import Layer, Layered, Without, explained, merged
 from awaitly_trio._policies.retry import Retry
-from awaitly_trio._tasks.retry import retry
+from awaitly_trio._tasks.retry import retrying
 from awaitly_trio._tasks.simulation import Load, ServerModel, SimulationReport, run_simulation
+from awaitly_trio._tasks.timeout import Timeout, limited, name_of
 from awaitly_trio._values.result import Err, Ok
 
 if TYPE_CHECKING:
@@ -61,16 +62,15 @@ class Policy(msgspec.Struct, Generic[E_co], frozen=True):
           fn: An async function.  If it returns no result, what it returns is in ``Ok``.
         """
         inner: Callable[P, Awaitable[Any]] = fn
+        name = name_of(fn)
         for layer in reversed(self.layers):
-            if not isinstance(layer, Without):
-                inner = _wrapped(layer, inner)
+            inner = _wrapped(layer, inner, name)
 
-        @wraps(fn)
         async def guarded(*args: P.args, **kwargs: P.kwargs) -> Any:
             result = await inner(*args, **kwargs)
             return result if result.__class__ in _RESULTS else Ok(result)
 
-        return guarded
+        return update_wrapper(guarded, fn)
 
     def explain(self) -> str:
         """Return the layers as a list, outermost first, and the errors that they add."""
@@ -219,8 +219,14 @@ def _unused(layer: Any) -> Any:
     )
 
 
-def _wrapped(layer: Any, fn: Callable[P, Awaitable[Any]]) -> Callable[P, Awaitable[Any]]:
+def _wrapped(layer: Any, fn: Callable[P, Awaitable[Any]], name: str) -> Callable[P, Awaitable[Any]]:
+    # The bare forms of our own layers: a wrapper's name and signature cost as much as a call,
+    # and only the outermost function needs them.
     if isinstance(layer, Retry):
-        return retry(fn, layer)
+        return retrying(fn, layer)
+    if isinstance(layer, Timeout):
+        return limited(fn, layer.record(name))
+    if isinstance(layer, Without):
+        return fn
     wrapped: Callable[P, Awaitable[Any]] = layer.wrap(fn)
     return wrapped

@@ -6,7 +6,7 @@ What to do is decided in ``_policies.retry``; this module calls and waits.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial, wraps
+from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any, TypeAlias, cast, overload
 
 import msgspec
@@ -19,17 +19,16 @@ from awaitly_trio._tasks.budget import Account, is_budgeted
 from awaitly_trio._tasks.clocks import wall_clock
 from awaitly_trio._tasks.listener import Listener
 from awaitly_trio._tasks.sources import chance
-from awaitly_trio._tasks.timeout import name_of
-from awaitly_trio._tasks.timeout import timeout as with_timeout
+from awaitly_trio._tasks.timeout import limited, name_of
 from awaitly_trio._values.caught import Catch, covered
 from awaitly_trio._values.duration import seconds
+from awaitly_trio._values.errors import TimedOut
 from awaitly_trio._values.result import Err, Ok
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Coroutine
 
     from awaitly_trio._values.duration import Duration
-    from awaitly_trio._values.errors import TimedOut
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -179,24 +178,32 @@ def retry(
       TypeError: The rule is none, or exceptions are given twice.
       ValueError: A duration is negative or NaN.
     """
-    chosen = _chosen(rule, exceptions)
     name = name_of(fn)
-    call = fn if timeout is None else with_timeout(fn, seconds(timeout, "timeout"))
-    is_simple = not chosen.exceptions and not chosen.schedule.is_timed
+    call: Callable[P, Awaitable[Any]] = fn
+    if timeout is not None:
+        call = limited(fn, TimedOut(name, seconds(timeout, "timeout")))
+    retried = retrying(call, _chosen(rule, exceptions))
+    if total_timeout is not None:
+        record = TimedOut(name, seconds(total_timeout, "total_timeout"), total=True)
+        retried = limited(retried, record)
+    return update_wrapper(retried, fn)
 
-    @wraps(fn)
+
+def retrying(
+    call: Callable[P, Awaitable[Any]], rule: Retry
+) -> Callable[P, Coroutine[Any, Any, Any]]:
+    """Return the bare function of ``retry``, without the name of what it retries."""
+    is_simple = not rule.exceptions and not rule.schedule.is_timed
+
     async def retried(*args: P.args, **kwargs: P.kwargs) -> Any:
         first: Any = None
         if is_simple and not is_budgeted():
             first = await call(*args, **kwargs)
             if first.__class__ is not Err:
                 return first
-        return await attempts(lambda _: call(*args, **kwargs), chosen, first=first)
+        return await attempts(lambda _: call(*args, **kwargs), rule, first=first)
 
-    if total_timeout is None:
-        return retried
-    limit = seconds(total_timeout, "total_timeout")
-    return with_timeout(retried, limit, name=name, total=True)
+    return retried
 
 
 def _chosen(rule: Rule, exceptions: Catch[Exception]) -> Retry:

@@ -5,7 +5,7 @@ That time ran out is read off the scope of this module, never off a ``Cancelled`
 
 from __future__ import annotations
 
-from functools import wraps
+from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, final
 
 import msgspec
@@ -47,16 +47,22 @@ def timeout(
     Raises:
       ValueError: The allowance is negative or NaN.
     """
-    limit = seconds(allowance, "allowance")
-    expired = Err(TimedOut(name or name_of(fn), limit, total))
+    record = TimedOut(name or name_of(fn), seconds(allowance, "allowance"), total)
+    return update_wrapper(limited(fn, record), fn)
 
-    @wraps(fn)
-    async def limited(*args: P.args, **kwargs: P.kwargs) -> Ok[T] | Err[E | TimedOut]:
-        with trio.move_on_after(limit):
+
+def limited(
+    fn: Callable[P, Awaitable[Any]], record: TimedOut
+) -> Callable[P, Coroutine[Any, Any, Any]]:
+    """Return the bare function of ``timeout``, with the error that it is to fail with."""
+    allowance, expired = record.seconds, Err(record)
+
+    async def cut_off(*args: P.args, **kwargs: P.kwargs) -> Any:
+        with trio.move_on_after(allowance):
             return await fn(*args, **kwargs)
         return expired
 
-    return limited
+    return cut_off
 
 
 @final
@@ -89,6 +95,10 @@ class Timeout(msgspec.Struct, frozen=True):
     ) -> Callable[P, Coroutine[Any, Any, Ok[T] | Err[E | TimedOut]]]:
         """Return the function with this limit."""
         return timeout(fn, self.allowance, total=self.total)
+
+    def record(self, name: str) -> TimedOut:
+        """Return what a call of that name fails with when the limit expires."""
+        return TimedOut(name, seconds(self.allowance), self.total)
 
 
 def name_of(fn: object) -> str:
