@@ -6,6 +6,8 @@ What most programs need is here; ``result``, ``schedule``, ``reliability``,
 
 from __future__ import annotations
 
+import os
+
 from awaitly_trio._engine.decorator import run, workflow
 from awaitly_trio._engine.opening import observing
 from awaitly_trio._engine.parallel import Group, Handle
@@ -85,3 +87,9 @@ __all__ = [
     "stop",
     "workflow",
 ]
+
+if os.environ.get("AWAITLY_TRIO_OTEL", "off").lower() != "off":
+    # Telemetry without a line of code; what it imports is loaded only then.
+    from awaitly_trio.otel._installation import install_from_environment
+
+    install_from_environment()

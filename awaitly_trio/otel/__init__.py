@@ -7,6 +7,7 @@ to a block (``awaitly_trio.observing``), a workflow or a run (``options(observer
 from __future__ import annotations
 
 from awaitly_trio.otel._disclosure import Redact
+from awaitly_trio.otel._installation import Signal, Telemetry, install
 from awaitly_trio.otel._logs import BoundLogger, CorrelationFilter, Logs, add_ids, current_ids
 from awaitly_trio.otel._metrics import BOUNDARIES, Metrics
 from awaitly_trio.otel._propagation import add_link, carrier, continued_from, linked_to
@@ -19,6 +20,8 @@ __all__ = [
     "Logs",
     "Metrics",
     "Redact",
+    "Signal",
+    "Telemetry",
     "Tracing",
     "Untraced",
     "add_ids",
@@ -26,5 +29,6 @@ __all__ = [
     "carrier",
     "continued_from",
     "current_ids",
+    "install",
     "linked_to",
 ]

@@ -41,6 +41,9 @@ ERROR_TYPE = "error.type"
 OTHER = "_OTHER"
 """What OpenTelemetry has in place of a name when there are too many."""
 
+MISSING = "telemetry needs an extra: pip install 'awaitly_trio[otel]'"
+"""What is said where the SDK or an exporter is not installed."""
+
 _CODE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 
 
