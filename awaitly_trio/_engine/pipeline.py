@@ -24,6 +24,7 @@ from awaitly_trio._engine.watch import current_scope
 from awaitly_trio._values.errors import UndeclaredDependencyError
 from awaitly_trio._values.exits import check_result
 from awaitly_trio._values.outcomes import Outcome
+from awaitly_trio._values.result import Ok
 from awaitly_trio._values.scopes import Scope, ScopeKind
 
 if TYPE_CHECKING:
@@ -112,9 +113,10 @@ def perform(call: Call) -> Awaitable[Result[Any, Any]]:
 def _in_scope(watch: Watch, call: Call) -> Awaitable[Result[Any, Any]]:
     settings = call.run.settings
     parent = call.parent or current_scope.get()
-    scope = call.run.open_scope(call.kind, call.name, parent, call.options, call.number)
+    scope = call.scope = call.run.open_scope(
+        call.kind, call.name, parent, call.options, call.number
+    )
     scope.dependency, scope.arguments, scope.keywords = call.fn, call.args, call.kwargs
-    call.scope = scope
     begin = answer
     if not call.composite and (settings.before_step or settings.after_step):
         begin = _hooked
@@ -135,6 +137,8 @@ async def _hooked(call: Call) -> Result[Any, Any]:
 
 
 def _read(call: Call, result: Result[Any, Any]) -> Outcome:
+    if type(result) is Ok and not call.cached:
+        return Outcome("ok", result.value)
     outcome = outcome_of_result(check_result(result))
     return msgspec.structs.replace(outcome, cached=True) if call.cached else outcome
 

@@ -102,8 +102,9 @@ class Run(msgspec.Struct, eq=False):
           TypeError: ``result`` is not an ``Err``.
           RunClosedError: The run has ended: an exit would be caught by nobody.
         """
+        if self.closed:
+            self.check_open()
         made = exit_with(self, result)
-        self.check_open()
         if self.left is None:
             self.left = made
         return made
@@ -156,9 +157,9 @@ class Run(msgspec.Struct, eq=False):
             raise RuntimeError(msg)
         above = self.scope if parent is None or parent.kind == "ambient" else parent
         number = number or above.occurrence(name)
-        scope = Scope(watch.next_id(), kind, name, self.scope.run, above, number, watch.now())
+        scope = Scope(next(watch.ids), kind, name, self.scope.run, above, number, watch.now())
         scope.owner = self
-        if options is not None:
+        if options is not None and options is not NO_OPTIONS:
             scope.key = options.key
             scope.description = options.description
             scope.tags = options.tags
