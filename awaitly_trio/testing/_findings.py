@@ -65,8 +65,13 @@ class ScheduleError(AwaitlyError, AssertionError):
         return (
             f"{found.test} fails under schedule {found.found_at} ({found.strategy}) "
             f"of seed {found.seed}: {said(self.failure)}\n"
-            f"it needs {found.preemptions} preemptions, {found.switches} switches{proof}:\n"
+            f"it needs {_counted(found.preemptions, 'preemption')} and "
+            f"{_counted(found.switches, 'switch', 'es')}{proof}:\n"
             f"{found.story}\n"
             f"replay it with: explore({found.test.rpartition('.')[2]}, replay={found.replay!r})\n"
             f"or with: pytest --replay-schedule={found.replay}"
         )
+
+
+def _counted(number: int, noun: str, plural: str = "s") -> str:
+    return f"{number} {noun}{'' if number == 1 else plural}"

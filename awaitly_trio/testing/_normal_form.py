@@ -11,6 +11,7 @@ import msgspec
 
 from awaitly_trio._values.events import Event, event_to_wire
 from awaitly_trio.testing._recording import difference
+from awaitly_trio.testing._timeline import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,8 +97,12 @@ class Divergence(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         return (
             f"the runs are alike for {self.after} events, then differ:\n"
-            f"  - {self.first or 'the run was over'}\n  + {self.second or 'the run was over'}"
+            f"  - {_place(self.first)}\n  + {_place(self.second)}"
         )
+
+
+def _place(event: Event | None) -> str:
+    return "the run was over" if event is None else f"{event.path}  {shown(event).strip()}"
 
 
 def compare(first: Sequence[Event], second: Sequence[Event]) -> Divergence | None:

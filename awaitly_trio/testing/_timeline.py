@@ -137,17 +137,20 @@ class Timeline:
         depth: dict[tuple[str, int], int] = {}
         for event in self.events:
             scope = (event.run_id, event.scope)
-            at = f"{event.time - self.events[0].time:10.3f}s"
             if isinstance(event, ScopeStarted):
                 above = 0 if event.parent is None else depth.get((event.run_id, event.parent), 0)
                 depth[scope] = above + 1
-                yield f"{at} {'  ' * above}> {event.kind} {event.name}"
-                continue
             indent = "  " * max(depth.get(scope, 1) - 1, 0)
-            if isinstance(event, ScopeEnded):
-                yield f"{at} {indent}< {event.name}: {_ending(event.outcome)}"
-            else:
-                yield f"{at} {indent}  . {_fields(event)}"
+            yield f"{event.time - self.events[0].time:10.3f}s {indent}{shown(event)}"
+
+
+def shown(event: Event) -> str:
+    """Return an event as one line: ``>`` for a start, ``<`` for an end, ``.`` for others."""
+    if isinstance(event, ScopeStarted):
+        return f"> {event.kind} {event.name}"
+    if isinstance(event, ScopeEnded):
+        return f"< {event.name}: {_ending(event.outcome)}"
+    return f"  . {_fields(event)}"
 
 
 def _same_scope(one: Event, other: Event) -> bool:

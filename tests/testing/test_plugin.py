@@ -65,9 +65,7 @@ def test_a_marked_test_is_explored(project: Callable[..., pytest.RunResult]) -> 
 
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["*ScheduleError*test_sold fails under schedule*"])
-    result.stdout.fnmatch_lines(
-        ["*it needs * preemptions*", "*task * deposit*", "*replay it with*"]
-    )
+    result.stdout.fnmatch_lines(["*it needs * preemption*", "*task * deposit*", "*replay it with*"])
 
 
 def test_a_schedule_is_replayed_from_the_command_line(
