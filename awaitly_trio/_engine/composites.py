@@ -57,10 +57,21 @@ async def sleep(_run: Run, pause: float) -> Result[None, Any]:
     return Ok(None)
 
 
-async def all_of(run: Run, branches: list[Branch], names: list[str] | None) -> Result[Any, Any]:
-    """Run all branches; the first failure cancels the others."""
+async def all_of(run: Run, branches: list[Branch]) -> Result[Any, Any]:
+    """Run all branches and collect their values; the first failure cancels the others."""
     crew = Crew()
-    return await gather(_calls(run, branches, crew, names), crew=crew)
+    gathered = await gather(_calls(run, branches, crew), crew=crew)
+    return Ok(tuple(gathered.value)) if type(gathered) is Ok else gathered
+
+
+async def all_named_of(run: Run, branches: dict[Any, Branch]) -> Result[Any, Any]:
+    """Run all branches and collect their values by name; the first failure cancels the others."""
+    crew = Crew()
+    calls = _calls(run, list(branches.values()), crew, list(map(str, branches)))
+    gathered = await gather(calls, crew=crew)
+    if type(gathered) is Ok:
+        return Ok(dict(zip(branches, gathered.value, strict=True)))
+    return gathered
 
 
 async def race_of(

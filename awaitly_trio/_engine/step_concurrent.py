@@ -104,11 +104,8 @@ class ConcurrentStep(StepBase, Generic[E_contra]):
         """
         if len(branches) == 1 and isinstance(branches[0], Mapping):
             named: dict[Any, Any] = dict(cast("Mapping[Any, Any]", branches[0]))
-            values = await self._compose(
-                "all", "all", composites.all_of, list(named.values()), list(map(str, named))
-            )
-            return dict(zip(named, values, strict=True))
-        return tuple(await self._compose("all", "all", composites.all_of, list(branches), None))
+            return await self._compose("all", "all", composites.all_named_of, named)
+        return await self._compose("all", "all", composites.all_of, list(branches))
 
     async def race(
         self,
