@@ -32,52 +32,62 @@ if TYPE_CHECKING:
 ONCE = Rules(twice=False)
 
 
-async def twenty_callers(probes: int, cancelled: int) -> None:
-    """Let twenty tasks find a half-open breaker, and cancel some of them at any moment."""
-    breaker = CircuitBreaker("service", BreakerSettings(FailureCount(1), open_for=1, probes=probes))
-    breaker.open()
-    await trio.sleep(1)
-    scopes = [trio.CancelScope() for _ in range(20)]
-    all_have_called = trio.Event()
-    called: list[int] = []
-    ran: set[int] = set()
-    gone: set[int] = set()
-    refused: set[int] = set()
+class Rush:
+    """Twenty tasks that find a half-open breaker, and what became of them."""
 
-    async def probe(i: int) -> Result[None, str]:
-        ran.add(i)
-        assert len(ran - gone) <= probes
+    def __init__(self, probes: int) -> None:
+        self.probes = probes
+        self.breaker = CircuitBreaker(
+            "service", BreakerSettings(FailureCount(1), open_for=1, probes=probes)
+        )
+        self.scopes = [trio.CancelScope() for _ in range(20)]
+        self.called = 0
+        self.all_have_called = trio.Event()
+        self.ran: set[int] = set()
+        self.gone: set[int] = set()
+        self.refused: set[int] = set()
+
+    async def probe(self, i: int) -> Result[None, str]:
+        self.ran.add(i)
+        assert len(self.ran - self.gone) <= self.probes
         try:
-            await all_have_called.wait()
+            await self.all_have_called.wait()
         except trio.Cancelled:
-            gone.add(i)
+            self.gone.add(i)
             raise
         return Ok(None)
 
-    async def caller(i: int) -> None:
-        called.append(i)
-        if len(called) == len(scopes):
-            all_have_called.set()
-        with scopes[i]:
-            result = await breaker(probe, i)
+    async def caller(self, i: int) -> None:
+        self.called += 1
+        if self.called == len(self.scopes):
+            self.all_have_called.set()
+        with self.scopes[i]:
+            result = await self.breaker(self.probe, i)
             if result == Err(CircuitOpen("service", 0.0)):
-                refused.add(i)
+                self.refused.add(i)
 
-    async def saboteur() -> None:
-        for i in chance().sample(range(20), cancelled):
+    async def saboteur(self, victims: int) -> None:
+        for i in chance().sample(range(20), victims):
             for _ in range(chance().randrange(6)):
                 await trio.lowlevel.checkpoint()
-            scopes[i].cancel(reason="test")
+            self.scopes[i].cancel(reason="test")
+
+
+async def twenty_callers(probes: int, cancelled: int) -> None:
+    """Let twenty tasks find a half-open breaker, and cancel some of them at any moment."""
+    rush = Rush(probes)
+    rush.breaker.open()
+    await trio.sleep(1)
 
     async with trio.open_nursery() as nursery:
         for i in range(20):
-            nursery.start_soon(caller, i)
-        nursery.start_soon(saboteur)
+            nursery.start_soon(rush.caller, i)
+        nursery.start_soon(rush.saboteur, cancelled)
 
-    assert breaker.statistics().probes_running == 0
+    assert rush.breaker.statistics().probes_running == 0
     if not cancelled:
-        assert (len(ran), len(refused)) == (probes, 20 - probes)
-        assert breaker.state is CircuitState.CLOSED
+        assert (len(rush.ran), len(rush.refused)) == (probes, 20 - probes)
+        assert rush.breaker.state is CircuitState.CLOSED
 
 
 @pytest.mark.parametrize("probes", [1, 2, 3, 4, 5])
