@@ -25,6 +25,7 @@ from awaitly_trio._engine.saga_ledger import (
     root_of,
     tick,
 )
+from awaitly_trio._engine.saga_undo import tell
 from awaitly_trio._engine.saga_unwind import unwind
 from awaitly_trio._values.errors import RunClosedError
 from awaitly_trio._values.events import Compensable, PivotPassed
@@ -55,7 +56,7 @@ async def pivot(call: Call) -> Result[Any, Any]:
     """Run a step whose completion lets nothing before it be undone any more."""
 
     def passed(_result: object) -> None:
-        call.tell(PivotPassed, steps=commit(call.run))
+        _tell(call, PivotPassed, steps=commit(call.run))
 
     watch_completion(call, passed)
     result = await perform(call)
@@ -90,6 +91,14 @@ def watch_completion(call: Call, completed: Callable[[Ok[Any]], None]) -> None:
             return result
 
         call.options = msgspec.structs.replace(call.options, fallback=watched_fallback)
+
+
+def _tell(call: Call, record: Callable[..., Any], **fields: Any) -> None:
+    """Tell observers of something in the scope of a call, or around it if that has ended."""
+    if call.scope is not None and call.scope.ended is None:
+        call.tell(record, **fields)
+    else:
+        tell(call.run, record, **fields)
 
 
 @final
@@ -219,7 +228,7 @@ class Registration:
         entry = (call.fn, compensate, value, tick(), detail)
         self._is_kept = True
         if keep(self._ledger, entry):
-            call.tell(Compensable, step=call.name, unknown=cut is not None)
+            _tell(call, Compensable, step=call.name, unknown=cut is not None)
         else:
             self._late.append(entry)
 
