@@ -27,6 +27,7 @@ from awaitly_trio.testing._interception import Visit, intercepted_by
 from awaitly_trio.testing._recorder import Recorder
 from awaitly_trio.testing._recording import Recording
 from awaitly_trio.testing._scripts import Script
+from awaitly_trio.testing._steady import steadily
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
@@ -97,6 +98,9 @@ class Harness(Recording):
     def run(self, work: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a workflow, or any async function, under the harness's clock.
 
+        The schedule is decided, so two runs are alike: each task runs until it
+        waits, then the next in order of birth.
+
         Raises:
           DeadlockError: Every task waits for another.
           HungError: It takes longer than 30 real seconds.
@@ -105,7 +109,8 @@ class Harness(Recording):
         async def recorded() -> T:
             return await self.call(work, *args, **kwargs)
 
-        return self.clock.run(recorded)
+        with steadily():
+            return self.clock.run(recorded)
 
     async def call(self, work: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """Do likewise in the current run of Trio, under its clock."""
@@ -124,7 +129,7 @@ class Harness(Recording):
 
     async def _visit(self, visit: Visit) -> Any:
         call = RecordedCall(
-            name=visit.scope.name,
+            name=visit.name,
             dependency=visit.dependency,
             args=visit.args,
             kwargs=visit.kwargs,
@@ -137,7 +142,7 @@ class Harness(Recording):
 
     async def _answer(self, visit: Visit) -> Any:
         fn = behind_partials(visit.dependency)
-        known = (visit.scope.path, visit.scope.name, fn)
+        known = (visit.scope.path, visit.name, fn)
         script = next((self._scripts[each] for each in known if each in self._scripts), None)
         if script is not None:
             name = name_of(fn)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 from awaitly_trio._engine.pipeline import name_of
+from awaitly_trio._engine.run import RunMaker
 from awaitly_trio._engine.watch import current_scope
 
 if TYPE_CHECKING:
@@ -28,6 +29,11 @@ class Visit(NamedTuple):
     scope: Scope
     attempt: int
 
+    @property
+    def name(self) -> str:
+        """The name of the step; of a compensation, which has its step's, that of its function."""
+        return self.scope.name if self.scope.kind == "step" else name_of(self.dependency)
+
     async def go_on(self) -> Any:
         """Call what would be called, and return what it gives."""
         answer = self.stand_in(*self.args, **self.kwargs)
@@ -41,10 +47,26 @@ def intercepted_by(handle: Callable[[Visit], Awaitable[Any]]) -> Choose:
         async def call(*args: Any, **kwargs: Any) -> Any:
             return await handle(_visit(dependency, stand_in, args, kwargs))
 
+        if isinstance(stand_in, RunMaker):
+            return InterceptedRun(name_of(dependency), call)
         call.__name__ = name_of(dependency)
         return call
 
     return choose
+
+
+@final
+class InterceptedRun(RunMaker):
+    """Stands for a workflow, which the engine treats otherwise than a function."""
+
+    __slots__ = ("_call", "name")
+
+    def __init__(self, name: str, call: Callable[..., Awaitable[Any]]) -> None:
+        self.name, self._call = name, call
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Awaitable[Any]:
+        """Make the call that was intercepted."""
+        return self._call(*args, **kwargs)
 
 
 def _visit(dependency: Any, stand_in: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Visit:

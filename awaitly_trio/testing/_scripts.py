@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import msgspec
 import trio
+from trio.testing import wait_all_tasks_blocked
 
 from awaitly_trio._values.duration import seconds as in_seconds
 from awaitly_trio._values.errors import AwaitlyError
@@ -155,6 +156,9 @@ class Script:
         self._given += 1
         self._playing += 1
         try:
+            # Whoever could call at this instant has called by then, so that calls
+            # which overlap do so under every schedule.
+            await wait_all_tasks_blocked()
             return await _give(answer, real_call, args, kwargs)
         finally:
             self._playing -= 1

@@ -316,6 +316,24 @@ def test_calls_that_overlap_cannot_share_a_list() -> None:
     assert isinstance(error.cause, OverlappingScriptError)
 
 
+def test_a_concurrent_run_is_the_same_each_time() -> None:
+    """Branches run in one order, so a snapshot of a concurrent run is stable."""
+
+    @workflow
+    async def three(step: Step[CardDeclined]) -> None:
+        async with step.parallel() as group:
+            for number in range(3):
+                group.start_soon(send_mail, Order(f"{number}"))
+
+    def order() -> list[str]:
+        harness = Harness()
+        harness.script(send_mail, delayed(1, Ok("sent")))
+        harness.run(three)
+        return [f"{call}" for call in harness.calls]
+
+    assert [order() for _ in range(10)] == [order()] * 10
+
+
 def test_a_day_of_retries_takes_no_time_and_is_exact() -> None:
     """Virtual time is exact to a nanosecond over a day of sleeps and retries."""
 
