@@ -39,22 +39,27 @@ class BreakerSettings(msgspec.Struct, frozen=True):
         any other duration.
       probes: The most calls it admits while half open.
       required: How many of the probes must pass for it to close; by default all.
+      probes_within: How long it stays half open without a verdict before it opens again:
+        a probe that hangs would otherwise keep every other call out.
 
     Raises:
-      ValueError: ``open_for`` is not above zero, ``probes`` is below one, or ``required``
-        is not between one and ``probes``.
+      ValueError: ``open_for`` or ``probes_within`` is not above zero, ``probes`` is below one,
+        or ``required`` is not between one and ``probes``.
     """
 
     trip: TripRule
     open_for: Duration = 30.0
     probes: int = 3
     required: int | None = None
+    probes_within: Duration = math.inf
 
     def __post_init__(self) -> None:
-        length = seconds(self.open_for, "open_for")
-        if not length:
-            raise ValueError(f"open_for must be above 0 seconds, not {self.open_for!r}")
-        force_setattr(self, "open_for", length)
+        for name in ("open_for", "probes_within"):
+            given = getattr(self, name)
+            length = seconds(given, name)
+            if not length:
+                raise ValueError(f"{name} must be above 0 seconds, not {given!r}")
+            force_setattr(self, name, length)
         if self.probes < 1:
             raise ValueError(f"probes must be at least 1, not {self.probes!r}")
         if self.required is None:
@@ -83,6 +88,8 @@ class Circuit:
         "_open_for",
         "_passed",
         "_probes",
+        "_probes_until",
+        "_probes_within",
         "_required",
         "_running",
         "_slow_after",
@@ -105,6 +112,8 @@ class Circuit:
         self._open_for = seconds(settings.open_for)
         self._probes = settings.probes
         self._required = settings.required or settings.probes
+        self._probes_within = seconds(settings.probes_within)
+        self._probes_until = math.inf
         self.on_change = on_change
         self.window = settings.trip.window()
         self.counts_failures_only = self.window.forgets_successes and self._slow_after == math.inf
@@ -123,6 +132,8 @@ class Circuit:
             return self.closed_era
         if self.state is _OPEN and now >= self.refusing_until:
             self.fire(CircuitEvent.WAIT_OVER, now)
+        elif self.state is _HALF_OPEN and now >= self._probes_until:
+            self.fire(CircuitEvent.PROBES_OVERDUE, now)
         if self.state is _HALF_OPEN:
             # All that were ever admitted in this era, not only those that run: ten
             # callers in a row are no less of a load than ten at once.
@@ -182,6 +193,7 @@ class Circuit:
         self.closed_era = self.era if closed else 0
         if closed:
             self.window.clear()
+        self._probes_until = now + self._probes_within
         self.refusing_until = -math.inf
         if self.state is _OPEN:
             self.refusing_until = now + self._open_for

@@ -36,6 +36,7 @@ class CircuitEvent(enum.Enum):
     WAIT_OVER = "wait over"
     PROBES_PASSED = "probes passed"
     PROBES_FAILED = "probes failed"
+    PROBES_OVERDUE = "probes overdue"
     OPENED = "opened by hand"
     ISOLATED = "isolated by hand"
     RESET = "reset by hand"
@@ -62,6 +63,7 @@ TRANSITIONS: Mapping[CircuitState, Mapping[CircuitEvent, CircuitState]] = Mappin
             {
                 CircuitEvent.PROBES_PASSED: CircuitState.CLOSED,
                 CircuitEvent.PROBES_FAILED: CircuitState.OPEN,
+                CircuitEvent.PROBES_OVERDUE: CircuitState.OPEN,
                 **_BY_HAND,
             }
         ),

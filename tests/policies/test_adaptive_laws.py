@@ -71,7 +71,10 @@ def test_a_limit_that_nobody_reaches_does_not_rise(law: LimitLaw) -> None:
 
 
 def test_two_senders_come_to_equal_shares() -> None:
-    """This is what Chiu and Jain proved of additive increase, multiplicative decrease."""
+    """Whoever has more gives up more.
+
+    Source: D.-M. Chiu and R. Jain, "Analysis of the Increase and Decrease Algorithms" (1989).
+    """
     greedy, modest = Aimd(initial=80, decrease=0.5).state(), Aimd(initial=2, decrease=0.5).state()
 
     for _ in range(20_000):

@@ -152,6 +152,19 @@ def test_the_first_decision_of_an_era_is_the_only_one() -> None:
     assert [change.after for change in trace] == [OPEN, HALF_OPEN, OPEN]
 
 
+def test_probes_that_hang_open_it_again() -> None:
+    """After its time without a verdict a half-open circuit waits anew, and then probes anew."""
+    tried, hung = half_open(probes=1, probes_within=5)
+    before = tried.admit(14.9)
+
+    overdue = tried.admit(15.0)
+
+    assert (before, overdue, tried.state) == (0, 0, OPEN)
+    assert not tried.settle(hung, 16.0, failed=False)
+    assert tried.retry_after(16.0) == 9.0
+    assert tried.admit(25.0) > 0
+
+
 def test_late_failures_do_not_prolong_the_wait() -> None:
     """A call from before the circuit opened changes nothing when it fails."""
     tripped = circuit()
@@ -238,6 +251,7 @@ def test_settings_survive_pickling() -> None:
         ({"open_for": 0}, "open_for must be above 0 seconds, not 0"),
         ({"open_for": -1}, "open_for is -1"),
         ({"open_for": math.nan}, "open_for is nan"),
+        ({"probes_within": 0}, "probes_within must be above 0 seconds, not 0"),
         ({"probes": 0}, "probes must be at least 1, not 0"),
         ({"required": 0}, "required must be between 1 and the 3 probes, not 0"),
         ({"required": 4}, "required must be between 1 and the 3 probes, not 4"),
@@ -258,7 +272,9 @@ class AnyUse(RuleBasedStateMachine):
         super().__init__()
         self.now = 0.0
         self.trace: list[CircuitChange] = []
-        self.circuit = circuit(self.trace, trip=FailureCount(2, within=15), probes=3, required=2)
+        self.circuit = circuit(
+            self.trace, trip=FailureCount(2, within=15), probes=3, required=2, probes_within=8
+        )
         self.admitted: dict[int, int] = {}
         self.forgone: dict[int, int] = {}
 

@@ -170,3 +170,17 @@ def test_a_union_of_effect_goes_on_while_either_does() -> None:
         delays.append(tick.delay)
 
     assert delays == [0, 1, 1, 1]
+
+
+DIFFERENCES = [
+    (
+        "tenacity",
+        "stop_after_delay stops when the time is up, so that a wait may end after it.",
+        "A wait that would end after the time does not begin: it is their stop_before_delay.",
+    ),
+    (
+        "Effect",
+        "upTo gives up when the time is over.",
+        "It gives up before a wait that would end after the time.",
+    ),
+]

@@ -162,8 +162,6 @@ def test_a_bucket_refills_as_time_passes() -> None:
     assert state.available(1e6) == pytest.approx(20)
 
 
-# ATM Forum, User-Network Interface Specification 3.1, appendix B: the most cells of
-# length 1 that conform back to back are floor(1 + tau / (T - 1)).
 @pytest.mark.parametrize(
     ("interval", "tolerance", "back_to_back"),
     [(4.5, 0.5, 1), (4.5, 1.5, 1), (4.5, 3.5, 2), (4.5, 7, 3), (2, 3, 4), (10, 0, 1)],
@@ -171,7 +169,10 @@ def test_a_bucket_refills_as_time_passes() -> None:
 def test_gcra_lets_as_many_cells_through_as_published(
     interval: float, tolerance: float, back_to_back: int
 ) -> None:
-    """At the speed of the link, the number of conforming cells follows the formula."""
+    """At the speed of the link, floor(1 + tau / (T - 1)) cells conform back to back.
+
+    Source: ATM Forum, User-Network Interface Specification 3.1, "maximum burst size".
+    """
     starts = greedy(Gcra(interval, tolerance), [0.0, *[1.0] * 40])
 
     run = next(i for i, start in enumerate([*starts, math.inf]) if start != i)
@@ -186,7 +187,10 @@ def test_gcra_lets_as_many_cells_through_as_published(
 def test_gcra_is_the_leaky_bucket_of_the_standard(
     interval: int, tolerance: int, gaps: list[int]
 ) -> None:
-    """ITU-T I.371 gives two algorithms and calls them equivalent: this is the other one."""
+    """The virtual scheduling algorithm is equivalent to the continuous-state leaky bucket.
+
+    Source: ITU-T I.371, annex A, which gives both as definitions of the GCRA.
+    """
     content, last, now = 0, 0, 0
     expected: list[float] = []
     for gap in gaps:

@@ -175,3 +175,12 @@ async def test_budgets_of_failsafe(
                 purse.pay("retry", None, trio.current_time())
 
     assert purse.statistics().retries == retries
+
+
+DIFFERENCES = [
+    (
+        "failsafe-go",
+        "A budget is a share of the calls in flight now.",
+        "It is a share of the recent calls: what has just failed is no longer in flight.",
+    ),
+]

@@ -26,7 +26,6 @@ async def answer(result: Any) -> Result[int, Any]:
     return result  # type: ignore[no-any-return]
 
 
-# Site Reliability Engineering, chapter 21, equation "client request rejection probability".
 @pytest.mark.parametrize(
     ("wanted", "accepted", "multiplier", "expected"),
     [
@@ -41,7 +40,10 @@ async def answer(result: Any) -> Result[int, Any]:
 def test_the_chance_of_a_refusal_is_that_of_the_book(
     wanted: int, accepted: int, multiplier: float, expected: float
 ) -> None:
-    """While the service takes one of K calls nothing is refused; beyond that, ever more."""
+    """While the service takes one of K calls nothing is refused; beyond that, ever more.
+
+    Source: Site Reliability Engineering, chapter 21, "client request rejection probability".
+    """
     assert refusal_chance(wanted, accepted, multiplier) == pytest.approx(expected)
 
 
@@ -58,7 +60,10 @@ async def test_a_healthy_service_gets_every_call(autojump_clock: MockClock) -> N
 async def test_an_overloaded_service_gets_k_times_what_it_takes(
     multiplier: float, autojump_clock: MockClock
 ) -> None:
-    """With K = 2, the book says, it refuses about as many calls as it takes."""
+    """With K = 2 the service refuses about as many calls as it takes.
+
+    Source: Site Reliability Engineering, chapter 21, "client-side throttling".
+    """
     throttle = Throttle("api", multiplier=multiplier, within=60)
     sent = taken = 0
 
