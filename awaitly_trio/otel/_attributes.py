@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from awaitly_trio.otel._disclosure import Disclosure
 
 
-def of_scope(scope: Scope) -> dict[str, Any]:
-    """Return what is known of a scope when it begins."""
+def of_scope(scope: Scope, path: str | None = None) -> dict[str, Any]:
+    """Return what is known of a scope when it begins; ``path`` is its path, if known."""
     found: dict[str, Any] = {
         names.KIND: scope.kind,
-        names.PATH: scope.path,
+        names.PATH: path or scope.path,
         names.RUN_ID: scope.run.run_id,
         names.WORKFLOW: scope.run.workflow,
     }

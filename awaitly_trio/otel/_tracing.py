@@ -39,7 +39,7 @@ ROLE = "awaitly_trio.otel.tracing"
 class _Open:
     """A span under way, and what the spans inside it need to know."""
 
-    __slots__ = ("recorded", "span", "token", "tracer", "wall")
+    __slots__ = ("path", "recorded", "span", "token", "tracer", "wall")
 
     def __init__(
         self,
@@ -47,12 +47,14 @@ class _Open:
         token: Token[Context],
         tracer: trace.Tracer,
         wall: Callable[[], float],
+        path: str,
     ) -> None:
+        self.path = path
         self.span = span
         self.token = token
         self.tracer = tracer
         self.wall = wall
-        self.recorded: list[BaseException] = []
+        self.recorded: list[BaseException] | None = None
         """Exceptions that a span inside has recorded: each is recorded once."""
 
     def now(self) -> int:
@@ -109,8 +111,14 @@ class Tracing:
     def on_start(self, scope: Scope) -> None:
         """Begin a span and make it the current one."""
         above = None if scope.parent is None else self._open.get(scope.parent)
+        described, path = None, ""
         if above is not None:
             tracer, wall = above.tracer, above.wall
+            if above.span.is_recording():
+                # Given at the start they cost half; a child of what is not sampled is
+                # not sampled either, so nothing is built for it.
+                path = f"{above.path}/{scope.segment}"
+                described = attributes.of_scope(scope, path)
         elif scope.kind == "workflow":
             found = self._current_tracer()
             if found is None:
@@ -120,13 +128,15 @@ class Tracing:
             return
         span = tracer.start_span(
             scope.name,
+            attributes=described,
             links=current_links() if scope.parent is None else None,
             start_time=int(wall() * _NANOSECONDS),
         )
         token = contexts.attach(trace.set_span_in_context(span))
-        self._open[scope] = _Open(span, token, tracer, wall)
-        if span.is_recording():
-            span.set_attributes(attributes.of_scope(scope))
+        self._open[scope] = opened = _Open(span, token, tracer, wall, path)
+        if described is None and span.is_recording():
+            opened.path = scope.path
+            span.set_attributes(attributes.of_scope(scope, opened.path))
 
     def on_end(self, scope: Scope, outcome: Outcome) -> None:
         """End the span of a scope; the one around it is current again."""
@@ -172,7 +182,10 @@ class Tracing:
         return self._tracer[1]
 
     def _describe(self, ended: _Open, scope: Scope, outcome: Outcome) -> None:
-        ended.span.set_attributes(attributes.of_outcome(outcome))
+        if outcome.status == "ok" and not outcome.cached:
+            ended.span.set_attribute(names.STATUS, "ok")
+        else:
+            ended.span.set_attributes(attributes.of_outcome(outcome))
         if self._disclosure.values:
             told = attributes.of_values(self._disclosure, scope, outcome)
             ended.span.set_attributes(told)
@@ -189,10 +202,9 @@ class Tracing:
         found = leaves([cause])
         above = None if scope.parent is None else self._open.get(scope.parent)
         if above is not None:
-            above.recorded.extend(found)
             # A body may outlive any number of defects that it catches.
-            del above.recorded[:-_MOST_RECORDED]
-        if all(any(each is other for other in ended.recorded) for each in found):
+            above.recorded = [*(above.recorded or ()), *found][-_MOST_RECORDED:]
+        if all(any(each is other for other in ended.recorded or ()) for each in found):
             return
         told: Any = self._disclosure.redact("exception", cause)
         if isinstance(told, BaseException):
