@@ -98,10 +98,11 @@ class CircuitBreaker:
         async def guarded(*args: P.args, **kwargs: P.kwargs) -> Ok[T] | Err[E | CircuitOpen]:
             era = circuit.closed_era
             if not era:
-                now = time.now()
-                if now < circuit.refusing_until:
+                remaining = circuit.refusing_until - time.now()
+                if remaining > 0:
                     await trio.lowlevel.checkpoint_if_cancelled()
-                    return Err(tally.refuse(now))
+                    tally.refused += 1
+                    return Err(CircuitOpen(tally.name, remaining))
                 return await self._call(fn, *args, **kwargs)
             try:
                 # Passing an empty dictionary on would cost a fifth of a bare await.
