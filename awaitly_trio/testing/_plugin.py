@@ -188,8 +188,13 @@ def _with(test: Callable[..., Any], given: dict[str, Any]) -> Callable[[], Any]:
 
 
 def _guarded(clock: VirtualClock, watchdog: Any, test: Any) -> Any:
+    import trio  # noqa: PLC0415
+    import trio.lowlevel  # noqa: PLC0415
+
     @functools.wraps(test)
     async def run(**given: Any) -> None:
+        if trio.lowlevel.current_clock() is not clock:
+            pytest.fail("the fixture virtual_clock needs pytest-trio, which runs the test under it")
         watchdog.enter_run()
         await clock.guard.run(functools.partial(test, **given))
 

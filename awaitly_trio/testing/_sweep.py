@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, final
 
 import outcome
@@ -41,6 +42,7 @@ def sweep(
     faults: tuple[FaultKind, ...] = FAULTS,
     errors: Mapping[type, Any] | None = None,
     limit: float | timedelta | str = 86_400.0,
+    watched: bool = True,
     replay: str | None = None,
 ) -> SweepReport:
     """Run an async function once to find its points, then once for each point and fault.
@@ -63,18 +65,23 @@ def sweep(
         program before it and after it.
       errors: Examples of error types that cannot be made from empty fields.
       limit: The caller's time limit, in virtual seconds, for ``deadline``.
+      watched: Whether workflows have their scopes; ``False`` strikes the shorter
+        way of runs that nobody watches, and only ``cancel`` can.
       replay: The text of one point to strike instead of all.
 
     Raises:
       SweepError: At the smallest point that fails, in the order of ``faults``.
       NondeterminismError: Two runs differed before their fault.
       SchedulerUnavailableError: Schedules cannot be decided under this Trio.
-      ValueError: A fault is unknown, no example of an error can be made, or
-        ``replay`` is no point of this workflow.
+      ValueError: A fault is unknown or cannot strike unwatched, no example of
+        an error can be made, or ``replay`` is no point of this workflow.
     """
     __tracebackhide__ = True
     check_faults(faults)
+    if not watched and faults != ("cancel",):
+        raise ValueError(f"only 'cancel' strikes a run that nobody watches, not {faults!r}")
     sweeper = Sweeper(workflow, make, invariant, errors or {}, in_seconds(limit, "limit"))
+    sweeper.watched = watched
     return sweeper.run(faults, replay)
 
 
@@ -100,12 +107,13 @@ def cancel_everywhere(
     *,
     make: Callable[[], Any] | None = None,
     invariant: Callable[..., object] | None = None,
+    watched: bool = True,
 ) -> SweepReport:
     """Cancel an async function after each step of its tasks, and check what is left.
 
     It is ``sweep`` with the one fault ``cancel``.
     """
-    return sweep(workflow, make=make, invariant=invariant, faults=("cancel",))
+    return sweep(workflow, make=make, invariant=invariant, faults=("cancel",), watched=watched)
 
 
 @final
@@ -122,6 +130,7 @@ class Sweeper:
     ) -> None:
         self._workflow, self._make, self._invariant = workflow, make, invariant
         self._errors, self._limit = errors, limit
+        self.watched = True
         self._point: Point | None = None
         self._injector: Injector
         self._session: Session[Injector | Exception]
@@ -237,12 +246,12 @@ class Sweeper:
         observers = (pairing,) if self._invariant is None else (pairing, recorder)
         made = () if self._make is None else (self._make(),)
         started = trio.current_time()
-        with observing(*observers):
-            if point is not None and point.kind == "cancel":
-                ended = await self._struck(made)
-            else:
-                with choosing(intercepted_by(self._injector.visit)):
-                    ended = await self._struck(made)
+        with ExitStack() as stack:
+            if self.watched:
+                stack.enter_context(observing(*observers))
+            if self.watched and (point is None or point.kind != "cancel"):
+                stack.enter_context(choosing(intercepted_by(self._injector.visit)))
+            ended = await self._struck(made)
         error = getattr(ended, "error", None)
         left, cancelled = without_faults(error)
         if left is not None:

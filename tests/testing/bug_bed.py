@@ -3,6 +3,7 @@
 Usage:
   bug_bed.py table            how many schedules, and how many plain runs, each bug takes
   bug_bed.py replay BUG CODE  fail as the schedule says: exit status 0 if the bug shows
+  bug_bed.py keep             write the schedules that this CPython finds to schedules.txt
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent / "bugs"
 BUGS = sorted(path.stem for path in FOLDER.glob("*.py"))
+KEPT = Path(__file__).parent / "schedules.txt"
 SEEDS = range(5)
 MOST_PLAIN_RUNS = 2000
 
@@ -44,6 +46,12 @@ def find(bug: str, **options: Any) -> ScheduleError:
     except ScheduleError as error:
         return error
     raise AssertionError(f"{bug} was not found")
+
+
+def kept_schedules() -> dict[str, str]:
+    """Return the failing schedules in the repository, by bug."""
+    lines = KEPT.read_text(encoding="utf-8").splitlines()
+    return dict(line.split() for line in lines)
 
 
 def plain_runs(bug: str) -> int | None:
@@ -79,6 +87,10 @@ def main(arguments: list[str]) -> int:
     match arguments:
         case ["table"]:
             print(table())
+            return 0
+        case ["keep"]:
+            found = [f"{bug} {find(bug).schedule.replay}\n" for bug in BUGS]
+            KEPT.write_text("".join(found), encoding="utf-8")
             return 0
         case ["replay", bug, code]:
             found = find(bug, replay=code)

@@ -16,6 +16,7 @@ from awaitly_trio.testing import (
     Ended,
     Harness,
     Recorder,
+    cancel_everywhere,
     compare,
     explore,
     snapshot,
@@ -136,6 +137,16 @@ def test_the_laws_hold_with_a_fault_anywhere(flow: str) -> None:
 
     assert report.points["cancel"] > 0
     assert report.points["raise"] > 0
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_the_laws_hold_where_nobody_watches(flow: str) -> None:
+    """The shorter way of a run without observers keeps them at every cancellation too."""
+
+    def check(world: World, ended: Ended) -> None:
+        check_laws(flow, world, succeeded=isinstance(ended.value, Ok))
+
+    cancel_everywhere(ALL[flow], make=World, invariant=check, watched=False)
 
 
 @pytest.mark.parametrize("flow", FLOWS)

@@ -289,13 +289,19 @@ def test_marks_work_under_the_plugin_of_anyio(project: Callable[..., pytest.RunR
             from awaitly_trio import run
             assert (await harness.call(run, body)).value == 1
 
+        @pytest.mark.anyio
+        @pytest.mark.parametrize("anyio_backend", ["trio"])
+        async def test_clock(anyio_backend, virtual_clock):
+            pass
+
         async def body(step):
             return 1
         """,
         plugins=("anyio",),
     )
 
-    result.assert_outcomes(failed=2, passed=1, skipped=1)
+    result.assert_outcomes(failed=3, passed=1, skipped=1)
+    result.stdout.fnmatch_lines(["*the fixture virtual_clock needs pytest-trio*"])
 
 
 def test_marks_work_with_hypothesis(project: Callable[..., pytest.RunResult]) -> None:

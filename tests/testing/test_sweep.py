@@ -260,6 +260,17 @@ def test_a_function_without_workflows_is_cancelled_everywhere() -> None:
     assert report.instants == 1
 
 
+def test_a_run_that_nobody_watches_is_cancelled_everywhere_too() -> None:
+    """The shorter way of an unwatched run has the same points, and holds at each."""
+    watched = cancel_everywhere(buy, make=World, invariant=kept)
+    unwatched = cancel_everywhere(buy, make=World, invariant=kept, watched=False)
+
+    assert unwatched.instants == watched.instants
+    assert unwatched.steps == ()
+    with pytest.raises(ValueError, match="only 'cancel' strikes a run that nobody watches"):
+        sweep(buy, make=World, watched=False)
+
+
 def test_each_instant_between_two_steps_is_one() -> None:
     """Cancellation strikes after every step of every task, in order, and nowhere else."""
     reached: list[tuple[int, ...]] = []
