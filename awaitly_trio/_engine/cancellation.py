@@ -10,6 +10,7 @@ import trio
 from awaitly_trio._values.errors import TimedOut, UnexpectedError
 from awaitly_trio._values.exits import Exit, leaves
 from awaitly_trio._values.outcomes import Outcome
+from awaitly_trio._values.plain import without_addresses
 from awaitly_trio._values.result import Ok
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def outcome_of_exception(
                 why=why,
                 by=by,
                 source=each.source,
-                reason=each.reason,
+                # Trio shows in it the exception of a task that failed.
+                reason=each.reason and without_addresses(each.reason),
                 cause=exception if len(ends) > 1 else None,
                 notes=notes_of(exception),
             )

@@ -48,12 +48,17 @@ def plain(value: object, depth: int = DEPTH) -> Any:
 def shown(value: object) -> str:
     """Return the ``repr`` of a value, or what can be said of one whose ``repr`` fails.
 
-    Addresses are left out: they would make two equal runs look different.
+    Addresses are left out.
     """
     try:
-        return _ADDRESS.sub("", repr(value))
+        return without_addresses(repr(value))
     except Exception as exc:
         return f"<{type(value).__qualname__} whose repr raises {type(exc).__name__}>"
+
+
+def without_addresses(text: str) -> str:
+    """Return a text without addresses: they would make two equal runs look different."""
+    return _ADDRESS.sub("", text)
 
 
 def _opened(value: object, depth: int) -> Any:
@@ -61,7 +66,8 @@ def _opened(value: object, depth: int) -> Any:
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, BaseException):
-        return {"type": kind.__qualname__, "message": str(value), "traceback": _traceback(value)}
+        message = without_addresses(str(value))
+        return {"type": kind.__qualname__, "message": message, "traceback": _traceback(value)}
     if isinstance(value, Mapping):
         return _mapping(cast("Mapping[object, object]", value), depth)
     if isinstance(value, AbstractSet):
@@ -97,4 +103,5 @@ def _field_names(kind: type[Any]) -> tuple[str, ...]:
 
 
 def _traceback(exception: BaseException) -> str:
-    return "".join(traceback.format_exception(type(exception), exception, exception.__traceback__))
+    lines = traceback.format_exception(type(exception), exception, exception.__traceback__)
+    return without_addresses("".join(lines))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
+import trio.testing
 from dependencies import Declined, crash, fail, forever, give
 from recorder import Recorder
 
@@ -235,6 +236,27 @@ async def test_a_cancellation_from_outside_says_what_trio_knows(
             "explicit",
             "the user closed the window",
         )
+
+
+async def test_a_reason_has_no_address(autojump_clock: MockClock) -> None:
+    """Trio shows the exception of a failed task in it, and one seed gives one log."""
+    recorder = Recorder()
+
+    @workflow
+    async def waits(step: Step[Any]) -> None:
+        async def fails() -> None:
+            raise ValueError(object())
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(step, forever)
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.start_soon(fails)
+
+    await waits.options(observers=[recorder])()
+
+    reason = recorder.outcome("waits/forever").reason
+    assert reason is not None
+    assert "ValueError(<object object>)" in reason
 
 
 async def test_a_deadline_from_outside_says_so(autojump_clock: MockClock) -> None:

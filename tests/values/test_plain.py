@@ -73,6 +73,15 @@ def test_two_equal_views_do_not_differ_by_an_address() -> None:
     assert plain(object()) == plain(object()) == "<object object>"
 
 
+def test_an_exception_that_names_an_object_gives_equal_views() -> None:
+    """Neither its message nor its traceback has the address of the object."""
+    first, second = (plain(ValueError(str(object()))) for _ in range(2))
+
+    assert first == second
+    assert first["message"] == "<object object>"
+    assert "0x" not in first["traceback"]
+
+
 def test_a_long_collection_says_what_it_leaves_out() -> None:
     """A view is bounded, and says so."""
     view = plain(list(range(WIDTH + 5)))
