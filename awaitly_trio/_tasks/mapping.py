@@ -11,6 +11,7 @@ import trio
 
 from awaitly_trio._tasks.crew import HELD, Crew
 from awaitly_trio._tasks.listener import Listener
+from awaitly_trio._values.exits import check_result
 from awaitly_trio._values.result import Err, Ok
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ async def map_each(
 
     Raises:
       ValueError: ``limit`` is not a whole number from 1, or ``math.inf``.
+      TypeError: The function did not return a Result.
       Exception: What the function or the iterable raised.
     """
     check_limit(limit)
@@ -91,6 +93,9 @@ class _Mapped(Generic[Item, T, E]):
         members = self._members
         try:
             result = await self._fn(item)
+            if type(result) is not Ok:
+                # Taken for a failure, ``None`` would look as if there were none.
+                check_result(result)
         except HELD as exc:
             members.fail(exc, index, f"item {index} failed")
             return False

@@ -260,13 +260,14 @@ async def test_a_limit_that_is_no_number_of_places_is_refused(map_each: Any, lim
     assert tally.order == []
 
 
-async def test_a_mapped_dependency_must_return_results(map_each: Any) -> None:
-    """A bare value is refused."""
+@pytest.mark.parametrize("bare", [1, None])
+async def test_a_mapped_dependency_must_return_results(map_each: Any, bare: Any) -> None:
+    """A bare value is refused, and the item of a forgotten ``return`` is not left out."""
 
-    async def bare(item: int) -> Any:
-        return item
+    async def forgetful(item: int) -> Any:
+        return Ok(item) if item < 3 else bare
 
-    result = await map_each(bare, [1], 1)
+    result = await map_each(forgetful, [1, 2, 3], 1)
 
     assert isinstance(result, Err)
     assert isinstance(result.cause, TypeError)
