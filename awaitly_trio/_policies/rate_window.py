@@ -13,8 +13,24 @@ from awaitly_trio._policies.rate import check_limit, check_span
 from awaitly_trio._values.duration import Duration, seconds
 
 
+class _StartsIn(msgspec.Struct, frozen=True):
+    """So many starts in so much time."""
+
+    limit: float
+    per: Duration
+
+    def __post_init__(self) -> None:
+        check_limit("limit", self.limit)
+        force_setattr(self, "per", check_span("per", self.per))
+
+    @property
+    def capacity(self) -> float:
+        """The largest cost that can ever start at one instant."""
+        return self.limit
+
+
 @final
-class FixedWindow(msgspec.Struct, frozen=True):
+class FixedWindow(_StartsIn, frozen=True):
     """Let ``limit`` starts through in each window of ``per`` seconds.
 
     A window opens with the first start after the last one has ended, so that nobody
@@ -25,25 +41,13 @@ class FixedWindow(msgspec.Struct, frozen=True):
       ValueError: ``limit`` is not at least one and finite, or ``per`` is zero or endless.
     """
 
-    limit: float
-    per: Duration
-
-    def __post_init__(self) -> None:
-        check_limit("limit", self.limit)
-        force_setattr(self, "per", check_span("per", self.per))
-
-    @property
-    def capacity(self) -> float:
-        """The largest cost that can ever start at one instant."""
-        return self.limit
-
     def state(self) -> OneWindow:
         """Return the state of a limiter that has started nothing yet."""
         return OneWindow(self.limit, seconds(self.per))
 
 
 @final
-class SlidingWindow(msgspec.Struct, frozen=True):
+class SlidingWindow(_StartsIn, frozen=True):
     """Let ``limit`` starts through in any ``per`` seconds, wherever these begin.
 
     A start leaves the window when it is exactly ``per`` seconds old.  Each is
@@ -52,18 +56,6 @@ class SlidingWindow(msgspec.Struct, frozen=True):
     Raises:
       ValueError: ``limit`` is not at least one and finite, or ``per`` is zero or endless.
     """
-
-    limit: float
-    per: Duration
-
-    def __post_init__(self) -> None:
-        check_limit("limit", self.limit)
-        force_setattr(self, "per", check_span("per", self.per))
-
-    @property
-    def capacity(self) -> float:
-        """The largest cost that can ever start at one instant."""
-        return self.limit
 
     def state(self) -> StartLog:
         """Return the state of a limiter that has started nothing yet."""
