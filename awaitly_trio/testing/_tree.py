@@ -48,7 +48,7 @@ def line_of(filename: str, number: int, function: str) -> str:
 def place_of(task: Task) -> Place | None:
     """Return the innermost place of the program's own code that a task has reached."""
     place: Place | None = None
-    for frame, number in task.iter_await_frames():
+    for frame, number in _frames(task):
         if not is_library(frame.f_code.co_filename):
             place = frame.f_code.co_filename, number, frame.f_code.co_name
     return place
@@ -73,7 +73,7 @@ def tree_of_tasks() -> str:
 
 
 def _lines(task: Task, indent: str) -> Iterator[str]:
-    frames = list(task.iter_await_frames())
+    frames = _frames(task)
     shown = [pair for pair in frames if not is_library(pair[0].f_code.co_filename)]
     name = task.name
     if name.startswith(_HARNESS):
@@ -94,6 +94,11 @@ def _lines(task: Task, indent: str) -> Iterator[str]:
     for nursery in task.child_nurseries:
         for child in _by_age(nursery.child_tasks):
             yield from _lines(child, f"{indent}    ")
+
+
+def _frames(task: Task) -> list[tuple[FrameType, int]]:
+    # Trio before 0.32 fails on a task that has ended.
+    return [] if task.coro.cr_frame is None else list(task.iter_await_frames())
 
 
 def _lock_held(frame: FrameType) -> str | None:
