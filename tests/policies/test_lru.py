@@ -75,6 +75,22 @@ def test_discard_says_whether_it_found_anything() -> None:
     assert [cache.discard("a"), cache.discard("a")] == [True, False]
 
 
+def test_clear_forgets_entries_and_keeps_the_counts() -> None:
+    """A cleared cache is empty, and still knows how it has served."""
+    cache: ExpiringLru[str, int] = ExpiringLru(4)
+    cache.put("a", 1, now=0.0)
+    cache.get("a", 0.0, None)
+    shown = repr(cache)
+
+    cache.clear()
+
+    assert (shown, repr(cache)) == (
+        "<ExpiringLru, 1 of 4 entries>",
+        "<ExpiringLru, 0 of 4 entries>",
+    )
+    assert cache.statistics().hits == 1
+
+
 def test_purge_drops_the_expired_only() -> None:
     """What is left after a purge is alive."""
     cache: ExpiringLru[str, int] = ExpiringLru()

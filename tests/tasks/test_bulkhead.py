@@ -214,6 +214,20 @@ async def test_a_refused_place_raises(autojump_clock: MockClock) -> None:
     assert refused.value.error == QueueFull("db", 0)
 
 
+async def test_a_place_may_be_waited_for(autojump_clock: MockClock) -> None:
+    """Within the patience of the bulkhead."""
+    bulkhead = Bulkhead("db", 1, max_queue=1, max_wait=2)
+    origin = trio.current_time()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(bulkhead, work, 1)
+        await wait_all_tasks_blocked()
+        with await bulkhead.acquire():
+            waited = trio.current_time() - origin
+
+    assert waited == pytest.approx(1)
+
+
 async def test_a_task_may_hold_two_places_but_not_wait_for_itself(
     autojump_clock: MockClock,
 ) -> None:

@@ -8,6 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from awaitly_trio import Step, workflow
 from awaitly_trio._tasks.budget import budget
 from awaitly_trio._tasks.hedge import Hedge
 from awaitly_trio._values.result import Err, Ok, Result
@@ -214,6 +215,39 @@ async def test_a_failed_clean_up_is_not_hidden(autojump_clock: MockClock) -> Non
 
     with pytest.raises(OSError, match="cannot close"):
         await Hedge(2)(fetch)
+
+
+@pytest.mark.parametrize("late", [Ok("late"), Err("late")], ids=repr)
+async def test_a_loser_that_answers_all_the_same_is_too_late(
+    late: Result[str, str], autojump_clock: MockClock
+) -> None:
+    """The winner stands, whatever an attempt makes of its cancellation."""
+    started: list[int] = []
+
+    async def fetch() -> Result[str, str]:
+        started.append(1)
+        if len(started) == 2:
+            return Ok("hedge")
+        try:
+            await trio.sleep_forever()
+        except trio.Cancelled:  # noqa: ASYNC103  # what must not be done, and is
+            return late
+
+    assert await Hedge(2)(fetch) == Ok("hedge")
+
+
+async def test_the_exit_of_a_run_is_no_outcome(autojump_clock: MockClock) -> None:
+    """A step of the caller's own run that fails in an attempt ends the run, hedged or not."""
+
+    @workflow
+    async def checkout(step: Step[str]) -> str:
+        async def attempt() -> str:
+            await trio.sleep(3)
+            return await step(Service((1, "declined")).fetch)
+
+        return await Hedge(2)(attempt)
+
+    assert await checkout() == Err("declined")
 
 
 async def test_statistics_tell_how_often_it_helped(autojump_clock: MockClock) -> None:
