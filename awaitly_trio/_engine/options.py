@@ -5,6 +5,7 @@ A set of options is checked once, when it is made, never on each call.
 
 from __future__ import annotations
 
+from types import MethodType
 from typing import TYPE_CHECKING, Any, final
 
 import msgspec
@@ -29,9 +30,10 @@ it from a ``None`` that the step gave."""
 class StepOptions(msgspec.Struct, frozen=True):
     """The options of one configured step, checked and in seconds.
 
-    The last three follow from the others: ``changes_flow`` tells whether anything but the
+    The last four follow from the others: ``changes_flow`` tells whether anything but the
     name and the texts for observers is set; ``only_retries`` and ``only_times`` that all
-    there is are retries of planned errors, where a success needs nothing, or a timeout.
+    there is are retries of planned errors, where a success needs nothing, or a timeout;
+    ``protected`` is the last dependency and what ``protect`` made of it.
     """
 
     name: str | None = None
@@ -50,6 +52,7 @@ class StepOptions(msgspec.Struct, frozen=True):
     changes_flow: bool = False
     only_retries: bool = False
     only_times: bool = False
+    protected: tuple[Any, Any] | None = None
 
     def __post_init__(self) -> None:
         others = (self.key, self.total_timeout, self.fallback, self.policy)
@@ -61,6 +64,23 @@ class StepOptions(msgspec.Struct, frozen=True):
         decide(self, "changes_flow", rest or timeout is not None or retry is not None)
         decide(self, "only_retries", retries_plainly and timeout is None and not rest)
         decide(self, "only_times", timeout is not None and retry is None and not rest)
+        decide(self, "protected", None)
+
+    def protect(self, fn: Any) -> Any:
+        """Return a dependency within the policy.
+
+        It is made once for a dependency that is called again and again.  Only the
+        last one is kept: a new function for each call would fill the memory.
+        """
+        kept = self.protected
+        # A method is made anew whenever it is read; of other things, equal ones
+        # may do different work.
+        if kept is None or not (
+            kept[0] is fn or (type(fn) is type(kept[0]) is MethodType and fn == kept[0])
+        ):
+            kept = (fn, self.policy.wrap(fn))
+            msgspec.structs.force_setattr(self, "protected", kept)
+        return kept[1]
 
     @property
     def is_limited(self) -> bool:

@@ -104,7 +104,7 @@ def perform(call: Call) -> Awaitable[Result[Any, Any]]:
     if call.wrap is not None:
         call.fn = call.wrap(call.fn)
     if options.policy is not None:
-        call.fn = options.policy.wrap(call.fn)
+        call.fn = options.protect(call.fn)
     if run.watch is None:
         return answer(call) if options.changes_flow else invoke(call)
     return _in_scope(run.watch, call)
