@@ -43,18 +43,19 @@ def outcome_of_exception(
     if isinstance(exception, Exception):
         return Outcome("defect", cause=exception, notes=notes_of(exception))
     ends = leaves([exception])
-    for each in ends:
-        if isinstance(each, trio.Cancelled):
-            return Outcome(
-                "cancelled",
-                why=why,
-                by=by,
-                source=each.source,
-                # Trio shows in it the exception of a task that failed.
-                reason=each.reason and without_addresses(each.reason),
-                cause=exception if len(ends) > 1 else None,
-                notes=notes_of(exception),
-            )
+    cancelled = [each for each in ends if isinstance(each, trio.Cancelled)]
+    if cancelled:
+        reason = cancelled[0].reason
+        return Outcome(
+            "cancelled",
+            why=why,
+            by=by,
+            source=cancelled[0].source,
+            # Trio shows in it the exception of a task that failed.
+            reason=reason and without_addresses(reason),
+            cause=exception if len(cancelled) < len(ends) else None,
+            notes=notes_of(exception),
+        )
     exits = [each for each in ends if isinstance(each, Exit)]
     defects = [each for each in ends if isinstance(each, Exception)]
     if len(exits) + len(defects) < len(ends):

@@ -10,6 +10,7 @@ import trio
 from awaitly_trio._values.duration import format_duration, seconds
 from awaitly_trio._values.errors import ReleaseError, RunClosedError
 from awaitly_trio._values.exits import note, verdict
+from awaitly_trio._values.plain import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,11 +114,11 @@ class ResourceScope:
         except BaseException as exc:  # noqa: ASYNC103  # the others first; raised at the end
             return exc  # noqa: ASYNC104
         allowed = format_duration(self._release_timeout)
-        return TimeoutError(f"releasing {value!r} took longer than {allowed}")
+        return TimeoutError(f"releasing {shown(value)} took longer than {allowed}")
 
 
 def _report(errors: list[Exception], leaver: BaseException) -> None:
     """Keep failed releases where what leaves is something else."""
     for error in errors:
         logger.error("a release failed after the body did", exc_info=error)
-        note(leaver, f"a release failed too: {error!r}")
+        note(leaver, f"a release failed too: {shown(error)}")

@@ -10,6 +10,7 @@ import sys
 from itertools import count
 from typing import TYPE_CHECKING, Any, NoReturn, cast, final
 
+from awaitly_trio._values.plain import shown
 from awaitly_trio._values.result import Err, Ok
 
 if TYPE_CHECKING:
@@ -50,7 +51,12 @@ class Exit(BaseException):
         return self.args[2]
 
     def __str__(self) -> str:
-        return f"{self.result.error!r} leaves its run: let it pass, do not catch it"
+        return f"{shown(self.result.error)} leaves its run: let it pass, do not catch it"
+
+    def __repr__(self) -> str:
+        # A nursery puts this in the reason of what it cancels, for every log to
+        # read: the run, with all that its caller gave it, does not belong there.
+        return f"Exit({shown(self.result.error)})"
 
 
 def exit_with(run: object, result: object) -> Exit:
@@ -78,7 +84,7 @@ def check_result(value: Any) -> Result[Any, Any]:
 def refuse_result(value: object) -> NoReturn:
     """Raise the ``TypeError`` for something that should have been a Result."""
     msg = (
-        f"expected Ok or Err, got {value!r} of type {type(value).__name__}: return a Result "
+        f"expected Ok or Err, got {shown(value)} of type {type(value).__name__}: return a Result "
         "from the dependency, or call throwing code with step.catch"
     )
     raise TypeError(msg)
@@ -123,7 +129,7 @@ def verdict(failures: list[BaseException]) -> BaseException:
         winner = _earliest(exits)
         beaten = [each for each in exits if each is not winner]
     for each in beaten:
-        note(winner, f"also failed: {each.result.error!r}")
+        note(winner, f"also failed: {shown(each.result.error)}")
     return winner
 
 
@@ -154,7 +160,7 @@ def part_of(run: object, group: BaseExceptionGroup[BaseException]) -> BaseExcept
     if rest is None:
         return verdict(list(exits))
     for each in exits:
-        note(rest, f"also failed: {each.result.error!r}")
+        note(rest, f"also failed: {shown(each.result.error)}")
     return rest
 
 

@@ -574,8 +574,68 @@ async def test_a_later_exit_in_a_group_does_not_replace_an_earlier_one(
     assert recorder.outcome("outer/block").error == "early"
 
 
-async def _then(step: Step[Any], error: str) -> None:
+async def _then(step: Step[Any], error: object) -> Any:
     try:
         await trio.sleep_forever()
     finally:
         step.fail(error)
+
+
+class Unprintable:
+    """An error that cannot be shown."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no repr")
+
+
+UNSHOWN = Unprintable()
+
+
+async def _alone(step: Step[Any]) -> None:
+    await step(fail, UNSHOWN)
+
+
+async def _out_of_a_nursery(step: Step[Any]) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(step, fail, UNSHOWN)
+
+
+async def _out_of_a_block(step: Step[Any]) -> None:
+    async with step.parallel() as group:
+        group.start_soon(fail, UNSHOWN)
+        group.start_soon(forever)
+
+
+async def _beside_another(step: Step[Any]) -> None:
+    async with step.parallel() as group:
+        group.start_soon(_then, step, UNSHOWN)
+        group.start_soon(fail, UNSHOWN, after=1)
+
+
+@pytest.mark.parametrize("body", [_alone, _out_of_a_nursery, _out_of_a_block, _beside_another])
+async def test_an_error_that_cannot_be_shown_ends_a_run_like_any_other(
+    start: Any, body: Any, autojump_clock: MockClock
+) -> None:
+    """Nothing that only talks about it may fail."""
+    assert (await start(body)).error is UNSHOWN
+
+
+async def test_the_reason_of_a_cancellation_tells_nothing_of_the_run(
+    autojump_clock: MockClock,
+) -> None:
+    """A nursery shows what failed in it; the caller's context is nobody's business."""
+    reasons: list[str | None] = []
+
+    @workflow
+    async def works(step: Step[Any]) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(step, fail, Declined(), 1)
+            try:
+                await trio.sleep_forever()
+            except trio.Cancelled as cancelled:
+                reasons.append(cancelled.reason)
+                raise
+
+    await works.options(context={"password": "secret"}, observers=[Recorder()])()
+
+    assert reasons == ["child task raised exception Exit(Declined(reason='card'))"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from dependencies import Declined, crash, fail, forever, give
 from recorder import Recorder
 
 from awaitly_trio import Ok, Step, workflow
+from awaitly_trio._values.exits import leaves
 
 if TYPE_CHECKING:
     from trio.testing import MockClock
@@ -346,3 +348,33 @@ async def test_an_interrupt_is_told_by_its_name() -> None:
     assert [(o.status, o.source) for _, o in recorder.ended] == [
         ("cancelled", "KeyboardInterrupt")
     ] * 2
+
+
+@pytest.mark.parametrize("breaks", [False, True])
+async def test_a_cancelled_block_has_a_cause_only_if_there_was_one(
+    breaks: bool, autojump_clock: MockClock
+) -> None:
+    """Many branches that were cancelled are one cancellation; a bug beside them is its cause."""
+    recorder = Recorder()
+    bug = ValueError("clean-up")
+
+    async def waits() -> Any:
+        try:
+            await trio.sleep_forever()
+        finally:
+            if breaks:
+                raise bug
+
+    @workflow
+    async def works(step: Step[Any]) -> None:
+        async with step.parallel("block") as group:
+            group.start_soon(forever)
+            group.start_soon(forever)
+            group.start_soon(waits)
+
+    with suppress(Exception), trio.move_on_after(1):
+        await works.options(observers=[recorder])()
+
+    outcome = recorder.outcome("works/block")
+    assert outcome.status == "cancelled"
+    assert (bug in leaves([outcome.cause])) if breaks else outcome.cause is None
