@@ -221,6 +221,8 @@ async def redis_rate_limiter(
 ) -> AsyncGenerator[RedisRateLimiter]:
     """Open a client for a Redis, and a limiter that uses it, for a block.
 
+    The client connects when it is first asked: then it shows whether Redis is there.
+
     Args:
       url: Where it is, such as ``"redis://localhost:6379"``.
       name: What the limit is called; see ``RedisRateLimiter``.
@@ -236,15 +238,17 @@ async def redis_rate_limiter(
             "a limiter in Redis needs coredis: pip install 'awaitly_trio[redis]'"
         ) from missing
     client = coredis.Redis.from_url(url)
+    opened = trio.Event()
 
-    async def keep_open(task_status: trio.TaskStatus[None]) -> None:
+    async def keep_open() -> None:
         async with client:
-            task_status.started()
+            opened.set()
             await trio.sleep_forever()
 
     # In a task of its own: around the block, the client would wrap what that raises.
     async with Crew() as crew:
-        await crew.nursery.start(keep_open)
+        crew.nursery.start_soon(keep_open)
+        await opened.wait()
         try:
             yield RedisRateLimiter(client, name, rule)
         finally:
