@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Union, cast, get_args, get_origi
 
 import msgspec
 
-from awaitly_trio._engine.pipeline import behind_partials
+from awaitly_trio._values.callables import behind_partials
 from awaitly_trio._values.result import Err
 
 if TYPE_CHECKING:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 import warnings
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING, Any, final
 
 import msgspec
 import trio
 
+from awaitly_trio._values.callables import behind_partials
 from awaitly_trio.testing._choosers import Script
 from awaitly_trio.testing._clock import virtual_clock
 from awaitly_trio.testing._errors import SchedulerUnavailableError
@@ -111,7 +112,7 @@ class Explorer:
         hunt = Hunt(order, schedules=schedules, twice=self._rules.twice)
         self._run(self._hunt(hunt))
         return Exploration(
-            test=name_of(self._test),
+            test=title_of(self._test),
             seed=self._seed,
             schedules=hunt.schedules,
             interleavings=hunt.interleavings,
@@ -126,7 +127,7 @@ class Explorer:
         chance, turns = read_schedule(text)
         self._run(self._told(chance, turns, found_at=1, strategy="replay"))
         return Exploration(
-            test=name_of(self._test),
+            test=title_of(self._test),
             seed=self._seed,
             schedules=1,
             interleavings=1,
@@ -189,7 +190,7 @@ class Explorer:
         if attempt.failure is None:
             return None
         schedule = FailedSchedule(
-            test=name_of(self._test),
+            test=title_of(self._test),
             seed=self._seed,
             replay=write_schedule(chance, turns),
             found_at=found_at,
@@ -226,10 +227,9 @@ def canary() -> None:
         raise SchedulerUnavailableError(trio.__version__, [reached])
 
 
-def name_of(test: Callable[[], Awaitable[Any]]) -> str:
+def title_of(test: Callable[[], Awaitable[Any]]) -> str:
     """Return the name a test is reported under."""
-    while isinstance(test, partial):
-        test = test.func
+    test = behind_partials(test)
     return getattr(test, "__qualname__", None) or type(test).__qualname__
 
 
@@ -241,7 +241,7 @@ def repeat(
     for _ in range(schedules):
         virtual_clock().run(test)
     return Exploration(
-        test=name_of(test),
+        test=title_of(test),
         seed=seed,
         schedules=schedules,
         interleavings=0,

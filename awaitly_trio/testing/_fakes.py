@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, cast, final
 import msgspec
 import trio
 
-from awaitly_trio._engine.pipeline import behind_partials, name_of
 from awaitly_trio._engine.workflow import Workflow
+from awaitly_trio._values.callables import behind_partials, name_of
 from awaitly_trio._values.result import Err
 from awaitly_trio.testing._declared_errors import declared_errors
 from awaitly_trio.testing._scripts import Delayed, Script

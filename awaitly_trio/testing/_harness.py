@@ -12,8 +12,8 @@ from typing_extensions import ParamSpec
 
 from awaitly_trio._engine.interposing import choosing
 from awaitly_trio._engine.opening import observing
-from awaitly_trio._engine.pipeline import behind_partials, name_of
 from awaitly_trio._tasks.sources import seeded
+from awaitly_trio._values.callables import behind_partials, name_of
 from awaitly_trio._values.errors import AwaitlyError
 from awaitly_trio.testing._clock import VirtualClock, virtual_clock
 from awaitly_trio.testing._fakes import (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
-from awaitly_trio._engine.pipeline import name_of
 from awaitly_trio._engine.run import RunMaker
 from awaitly_trio._engine.watch import current_scope
+from awaitly_trio._values.callables import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -94,6 +94,7 @@ def explorer(request: pytest.FixtureRequest) -> Callable[..., Exploration]:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     """Take marked tests, and guard those with a virtual clock, before other plugins run them."""
+    __tracebackhide__ = True
     if not isinstance(item, pytest.Function):
         return (yield)
     marker = next((mark for name in MARKERS if (mark := item.get_closest_marker(name))), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING, Any
 
-from awaitly_trio._engine.pipeline import behind_partials, name_of
+from awaitly_trio._values.callables import behind_partials, name_of
 from awaitly_trio._values.events import Retrying, ScopeEnded, ScopeStarted
 from awaitly_trio.testing._fakes import arguments_shown
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import msgspec
 
-from awaitly_trio._engine.pipeline import name_of
+from awaitly_trio._values.callables import name_of
 from awaitly_trio._values.events import Event, ScopeEnded, ScopeStarted
 from awaitly_trio._values.outcomes import Outcome
 
