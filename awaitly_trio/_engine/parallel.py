@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, final, overload
 
+import msgspec
 import trio
 from typing_extensions import ParamSpec, TypeVar
 
@@ -41,20 +42,17 @@ P = ParamSpec("P")
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 E_contra = TypeVar("E_contra", contravariant=True)
-_NO_KEYWORDS: dict[str, Any] = {}
 S = TypeVar("S", bound="BranchStarter[TimedOut]")
+G = TypeVar("G")
 
 
 @final
-class Handle(Generic[T_co]):
+class Handle(msgspec.Struct, Generic[T_co], eq=False):
     """What a branch of a parallel block will have produced when the block has ended."""
 
-    __slots__ = ("_fn", "index", "result")
-
-    def __init__(self, fn: Any) -> None:
-        self._fn = fn
-        self.index: int | None = None
-        self.result: Ok[T_co] | None = None
+    _fn: Any
+    index: int | None = None
+    result: Ok[T_co] | None = None
 
     @property
     def name(self) -> str:
@@ -104,7 +102,13 @@ class BranchStarter(Generic[E_contra]):
         Raises:
           RunClosedError: The block has ended, or has not begun.
         """
-        return self._block.launch(self._options, fn, args, kwargs)
+        block = self._block
+        if not block.is_plain or self._options is not NO_OPTIONS:
+            return block.launch(self._options, fn, args, kwargs)
+        handle: Handle[T] = Handle(fn)
+        # No empty dictionary: ten thousand of them would be felt.
+        block.nursery.start_soon(_work, block, handle, fn, args, kwargs or None)
+        return handle
 
     @overload
     def options(
@@ -166,34 +170,30 @@ class Group(BranchStarter[E_contra], Generic[E_contra]):
     def __init__(self, run: Run, name: str, options: StepOptions = NO_OPTIONS) -> None:
         super().__init__(Block(run, name, options), NO_OPTIONS)
 
-    async def __aenter__(self) -> Group[E_contra]:
-        await self._block.open()
-        return self
+    def __aenter__(self) -> Awaitable[Group[E_contra]]:
+        return self._block.open(self)
 
-    async def __aexit__(
+    def __aexit__(
         self,
         kind: type[BaseException] | None,
         exc: BaseException | None,
         traceback: TracebackType | None,
-    ) -> bool | None:
+    ) -> Awaitable[bool | None]:
         # Not annotated as ``bool``: checkers would take every name that is
         # bound in the block as possibly unbound after it.
-        failure = await self._block.close(exc)  # noqa: ASYNC102  # it waits for the branches
-        if failure is None:
-            return True
-        if failure is exc:
-            return False
-        raise failure
+        return self._block.close(exc)
 
 
 @final
-class Block:
-    """The work of a parallel block: its scope, its allowance, its crew, from outside in."""
+class Block(Crew):
+    """The work of a parallel block: its scope, its allowance, its crew, from outside in.
+
+    A crew itself, as each ``await`` between a block and its nursery would be felt.
+    """
 
     __slots__ = (
         "_begun",
         "_calls",
-        "_crew",
         "_limit",
         "_name",
         "_open",
@@ -201,18 +201,21 @@ class Block:
         "_run",
         "_scope",
         "_token",
+        "is_plain",
     )
 
     def __init__(self, run: Run, name: str, options: StepOptions) -> None:
+        super().__init__()
         self._run = run
         self._name = name
         self._options = options
-        self._crew = Crew()
         self._calls: list[Call] = []
         self._limit: trio.CancelScope | None = None
         self._scope: Scope | None = None
         self._token: Token[Scope | None] | None = None
         self._begun = self._open = False
+        self.is_plain = False
+        """Whether a branch without options is a call, and nobody has to be told."""
 
     def launch(
         self,
@@ -228,25 +231,22 @@ class Block:
         """
         if not self._open:
             raise self._closed()
-        run, start_soon = self._run, self._crew.nursery.start_soon
+        run = self._run
         handle: Handle[Any] = Handle(fn)
-        if run.bare and options is NO_OPTIONS:
-            start_soon(self._work, handle, fn, args, kwargs)
-            return handle
         call = Call(run, fn, args, kwargs, options, parent=self._scope)
         call.reserve_number()
-        call.reads = partial(read_cancelled, self._crew, self._calls)
+        call.reads = partial(read_cancelled, self, self._calls)
         handle.index = len(self._calls)
         self._calls.append(call)
-        start_soon(self._work, handle, perform, (call,), _NO_KEYWORDS)
+        self.nursery.start_soon(_work, self, handle, perform, (call,), None)
         return handle
 
     def _closed(self) -> RunClosedError:
         what = "parallel block"
         return RunClosedError(what, self._name)
 
-    async def open(self) -> None:
-        """Begin the scope, the allowance and the nursery.
+    async def open(self, entered: G) -> G:
+        """Begin the scope, the allowance and the nursery; return what was entered.
 
         Raises:
           RunClosedError: The run has ended, or the block was entered before.
@@ -265,30 +265,37 @@ class Block:
         if self._options.timeout is not None:
             self._limit = trio.move_on_after(self._options.timeout)
             self._limit.__enter__()
-        await self._crew.__aenter__()
-        self._open = True
+        self.nursery = await self._manager.__aenter__()
+        self._open, self.is_plain = True, run.bare
+        return entered
 
-    async def close(self, exc: BaseException | None) -> BaseException | None:
-        """Wait for all branches and end what was begun; return what has to leave."""
+    async def close(self, exc: BaseException | None) -> bool:
+        """Wait for all branches and end what was begun; tell whether nothing has to leave."""
         failure = exc
-        try:
-            if exc is None and not self._crew.nursery.child_tasks:
-                await checkpoint()
-        except BaseException as cancelled:  # noqa: ASYNC103  # handed to the nursery, then raised
-            failure = cancelled
-        try:
-            if await self._crew.__aexit__(_kind(failure), failure, None):
-                failure = None
-        except BaseException as arrived:  # noqa: ASYNC103  # returned, and raised by the block
-            failure = arrived
-        self._open = False
+        if exc is None and not self.nursery.child_tasks:
+            failure = await _cancelled()
+        failure = await self.wait(failure)
+        self._open = self.is_plain = False
         if self._limit is not None:
             failure = self._end_allowance(self._limit, failure)
         if self._run.watch is not None and self._scope is not None and self._token is not None:
             current_scope.reset(self._token)
             outcome = Outcome("ok") if failure is None else outcome_of_exception(failure)
             self._run.watch.end(self._scope, outcome)
-        return failure
+        if failure is None:
+            return True
+        if failure is exc:
+            return False
+        raise failure
+
+    def exit(self, result: object) -> BaseException:
+        """Make the exit of the run with which a branch failed."""
+        return self._run.exit(result)
+
+    def blame(self, handle: Handle[Any], failure: BaseException) -> None:
+        """End the block for the failure of a branch."""
+        reason = f"branch {handle.name!r} of block {self._name!r} failed"
+        self.fail(failure, handle.index, reason)
 
     def _end_allowance(
         self, limit: trio.CancelScope, failure: BaseException | None
@@ -306,23 +313,33 @@ class Block:
             return None if type(result) is Ok else self._run.exit(result)
         return failure
 
-    async def _work(
-        self,
-        handle: Handle[Any],
-        fn: Callable[..., Awaitable[Any]],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> None:
-        try:
-            result = await fn(*args, **kwargs)
-            if type(result) is Ok:
-                handle.result = result
-                return
-            failure: BaseException = self._run.exit(result)
-        except HELD as exc:
-            failure = exc
-        reason = f"branch {handle.name!r} of block {self._name!r} failed"
-        self._crew.fail(failure, handle.index, reason)
+
+async def _work(
+    block: Block,
+    handle: Handle[Any],
+    fn: Callable[..., Awaitable[Any]],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any] | None,
+) -> None:
+    """Do what a task of a block does; no method, because Trio writes the name of each task."""
+    try:
+        result = await (fn(*args, **kwargs) if kwargs else fn(*args))
+        if type(result) is Ok:
+            handle.result = result
+            return
+        failure: BaseException = block.exit(result)
+    except HELD as exc:
+        failure = exc
+    block.blame(handle, failure)
+
+
+async def _cancelled() -> BaseException | None:
+    """Be a cancellation point; return what it raised, to be handed to the nursery first."""
+    try:
+        await checkpoint()
+    except BaseException as cancelled:  # noqa: ASYNC103  # handed to the nursery, then raised
+        return cancelled  # noqa: ASYNC104  # likewise
+    return None
 
 
 def _kind(exc: BaseException | None) -> type[BaseException] | None:

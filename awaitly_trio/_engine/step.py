@@ -14,7 +14,7 @@ from typing_extensions import Never, ParamSpec, TypeVar, TypeVarTuple, Unpack
 from awaitly_trio._engine import composites
 from awaitly_trio._engine.attempts import retry_from, timed
 from awaitly_trio._engine.catching import catching
-from awaitly_trio._engine.options import changed
+from awaitly_trio._engine.options import NO_OPTIONS, changed
 from awaitly_trio._engine.parallel import Group
 from awaitly_trio._engine.pipeline import Call, checkpoint, perform
 from awaitly_trio._engine.resources import Resources
@@ -296,8 +296,10 @@ class Step(
         Raises:
           ValueError: An option was set that a block cannot honour.
         """
-        composites.check_block(self._options)
-        return Group(self._run, self._options.name or name, self._options)
+        options = self._options
+        if options is not NO_OPTIONS:
+            composites.check_block(options)
+        return Group(self._run, options.name or name, options)
 
     # --- resources
 

@@ -7,7 +7,7 @@ cancels the others with a reason; the block then raises what wins.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -16,13 +16,14 @@ from awaitly_trio._values.exits import Exit, leaves, verdict
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from typing_extensions import Self
+
     from awaitly_trio._values.outcomes import Why
 
 HELD = (Exception, Exit)
 """What a child records.  Everything else, ``Cancelled`` first, leaves by itself."""
 
 
-@final
 class Crew:
     """Children that end together: nothing they do outlives the block.
 
@@ -44,7 +45,7 @@ class Crew:
         self.reason: str | None = None
         self._manager = trio.open_nursery()
 
-    async def __aenter__(self) -> Crew:
+    async def __aenter__(self) -> Self:
         self.nursery = await self._manager.__aenter__()
         return self
 
@@ -56,26 +57,31 @@ class Crew:
     ) -> bool | None:
         # Not annotated as ``bool``: checkers would take names that are bound in
         # the block as possibly unbound after it.
-        held = exc is not None and isinstance(exc, HELD)
-        if exc is not None and held:
-            self.fail(exc, None, "the body of the block failed")
-        try:
-            if held:
-                swallowed = await self._manager.__aexit__(None, None, None)  # noqa: ASYNC102  # a nursery
-            else:
-                swallowed = await self._manager.__aexit__(kind, exc, traceback)  # noqa: ASYNC102  # likewise
-        except BaseException as arrived:  # noqa: ASYNC103  # part of the verdict, which is raised
-            if not self.failures:
-                raise
-            failure = verdict([*self.failures, arrived])
-        else:
-            if not self.failures:
-                return bool(swallowed)
-            leaving = [] if exc is None or held or swallowed else [exc]
-            failure = verdict([*self.failures, *leaving])
+        failure = await self.wait(exc)  # noqa: ASYNC102  # a nursery
+        if failure is None:
+            return True
         if failure is exc:
             return False
         raise failure
+
+    async def wait(self, exc: BaseException | None) -> BaseException | None:
+        """Wait for all children, when the body of the block has ended with ``exc``, if anything.
+
+        Returns:
+          What has to leave the block, if anything.
+        """
+        held = exc is not None and isinstance(exc, HELD)
+        if exc is not None and held:
+            self.fail(exc, None, "the body of the block failed")
+        left = None if held else exc
+        try:
+            if await self._manager.__aexit__(None if left is None else type(left), left, None):
+                left = None
+        except BaseException as arrived:  # noqa: ASYNC103  # part of what has to leave
+            left = arrived
+        if not self.failures:
+            return left
+        return verdict(self.failures if left is None else [*self.failures, left])
 
     def fail(self, exception: BaseException, by: int | None, reason: str) -> None:
         """Record the failure of a child, or of the body, and cancel the others."""
