@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, TypeAlias, final
 
 import trio
 
+from awaitly_trio import Err
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
@@ -112,10 +114,13 @@ class Timer:
         gc.disable()
         try:
             began = self.clock()
-            await work(repeats)
-            return self.clock() - began
+            ended = await work(repeats)
+            spent = self.clock() - began
         finally:
             gc.enable()
+        # A workflow that failed would be quick.
+        assert not isinstance(ended, Err), ended
+        return spent
 
 
 def turned(names: Sequence[str], number: int) -> list[str]:
