@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from awaitly_trio._engine.watch import is_async
+from awaitly_trio._values.callables import is_async
 from awaitly_trio._values.caught import check_catch, covered
 from awaitly_trio._values.result import Err, Ok
 

@@ -10,13 +10,13 @@ import trio
 from awaitly_trio._engine.pipeline import Call, perform, read_cancelled
 from awaitly_trio._engine.saga_block import BranchSagas
 from awaitly_trio._engine.watch import current_scope
-from awaitly_trio._policies.retry import check_sync
 from awaitly_trio._tasks.batch import run_batches
 from awaitly_trio._tasks.crew import Crew
 from awaitly_trio._tasks.gather import gather
 from awaitly_trio._tasks.mapping import map_each
 from awaitly_trio._tasks.race import race
 from awaitly_trio._tasks.settle import settle
+from awaitly_trio._values.callables import check_sync
 from awaitly_trio._values.events import Progress
 from awaitly_trio._values.result import Ok
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from awaitly_trio._engine.pipeline import Call, checkpoint, name_of, perform
+from awaitly_trio._engine.pipeline import Call, checkpoint, perform
 from awaitly_trio._engine.watch import current_scope
+from awaitly_trio._values.callables import name_of
 from awaitly_trio._values.events import Decided, StepSkipped
 
 if TYPE_CHECKING:

@@ -12,12 +12,13 @@ from awaitly_trio._engine.interposing import interposed
 from awaitly_trio._engine.options import check_label
 from awaitly_trio._engine.run import Run, RunSettings, run_info
 from awaitly_trio._engine.step_cache import StepCache
-from awaitly_trio._engine.watch import Watch, check_observers, current_scope, is_async
+from awaitly_trio._engine.watch import Watch, check_observers, current_scope
 from awaitly_trio._policies.saga import SagaOptions
+from awaitly_trio._values.callables import is_async
 from awaitly_trio._values.scopes import RunInfo, Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable
 
 _ambient: ContextVar[tuple[object, ...]] = ContextVar("awaitly_trio.observers", default=())
 
@@ -79,17 +80,34 @@ def observing(*observers: object) -> Generator[None]:
     Raises:
       TypeError: An observer has none of the methods of ``Observer``, or an async one.
     """
+    stop = observe(*observers)
+    try:
+        yield
+    finally:
+        stop()
+
+
+def observe(*observers: object) -> Callable[[], None]:
+    """Watch every run from here on, as ``observing`` does in a block.
+
+    Returns:
+      What ends it, for the same task or thread to call; it may be forgotten.
+
+    Raises:
+      TypeError: An observer has none of the methods of ``Observer``, or an async one.
+    """
     given = _ambient.set((*_ambient.get(), *check_observers(observers)))
     marked = None
     if current_scope.get() is None:
         # A run looks here first, and for nothing else where it finds no scope.
         marked = current_scope.set(Scope(0, "ambient", "ambient", RunInfo("", ""), None, 1, 0.0))
-    try:
-        yield
-    finally:
+
+    def stop() -> None:
         _ambient.reset(given)
         if marked is not None:
             current_scope.reset(marked)
+
+    return stop
 
 
 def with_settings(settings: RunSettings, changes: dict[str, Any]) -> RunSettings:

@@ -16,9 +16,10 @@ from typing_extensions import ParamSpec, TypeVar
 from awaitly_trio._engine.attempts import expired
 from awaitly_trio._engine.cancellation import outcome_of_exception
 from awaitly_trio._engine.options import NO_OPTIONS, StepOptions, changed
-from awaitly_trio._engine.pipeline import Call, checkpoint, name_of, perform, read_cancelled
+from awaitly_trio._engine.pipeline import Call, checkpoint, perform, read_cancelled
 from awaitly_trio._engine.watch import current_scope
 from awaitly_trio._tasks.crew import HELD, Crew
+from awaitly_trio._values.callables import name_of
 from awaitly_trio._values.errors import RunClosedError
 from awaitly_trio._values.events import StepTimedOut
 from awaitly_trio._values.outcomes import Outcome

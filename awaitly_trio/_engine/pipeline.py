@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from types import FunctionType
 from typing import TYPE_CHECKING, Any, cast, final
 
 import msgspec
@@ -21,6 +20,7 @@ from awaitly_trio._engine.options import NO_OPTIONS, StepOptions
 from awaitly_trio._engine.run import Run
 from awaitly_trio._engine.scoping import in_scope
 from awaitly_trio._engine.watch import current_scope
+from awaitly_trio._values.callables import behind_partials, name_of
 from awaitly_trio._values.errors import UndeclaredDependencyError
 from awaitly_trio._values.exits import check_result
 from awaitly_trio._values.outcomes import Outcome
@@ -154,22 +154,6 @@ def answer(call: Call) -> Awaitable[Result[Any, Any]]:
         return attempt_all(call)
     # The call itself: who awaits it checks that it gave a Result.
     return call.fn(*call.args, **call.kwargs)  # type: ignore[no-any-return]
-
-
-def behind_partials(fn: Any) -> Any:
-    """Return the function that a ``functools.partial`` calls, of any depth."""
-    while isinstance(fn, partial):
-        fn = cast("partial[Any]", fn).func
-    return fn
-
-
-def name_of(fn: Any) -> str:
-    """Return what a function is called: its name, that of its partial's function, or its type's."""
-    if type(fn) is FunctionType:
-        return fn.__name__
-    fn = behind_partials(fn)
-    name = getattr(fn, "name", None) or getattr(fn, "__name__", None)
-    return name if isinstance(name, str) else type(fn).__name__
 
 
 def replaced(fn: Any, replacements: dict[Any, Any]) -> Any:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import msgspec
 
-from awaitly_trio._engine.pipeline import behind_partials, perform, replaced
+from awaitly_trio._engine.pipeline import perform, replaced
 from awaitly_trio._engine.run import RunMaker, current_saga
 from awaitly_trio._engine.saga_ledger import (
     Detail,
@@ -27,6 +27,7 @@ from awaitly_trio._engine.saga_ledger import (
 )
 from awaitly_trio._engine.saga_undo import tell
 from awaitly_trio._engine.saga_unwind import unwind
+from awaitly_trio._values.callables import behind_partials
 from awaitly_trio._values.errors import RunClosedError
 from awaitly_trio._values.events import Compensable, PivotPassed
 from awaitly_trio._values.exits import verdict

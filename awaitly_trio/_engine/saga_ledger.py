@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
 
 import msgspec
 
-from awaitly_trio._engine.pipeline import name_of
 from awaitly_trio._engine.run import Run, current_saga
 from awaitly_trio._policies.saga import DEFAULT_SAGA, SagaOptions
+from awaitly_trio._values.callables import name_of
 from awaitly_trio._values.compensation import Uncompensated
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import trio
 
 from awaitly_trio._tasks.clocks import wall_clock
+from awaitly_trio._values.callables import is_async
 from awaitly_trio._values.events import ScopeEnded, ScopeStarted
 
 if TYPE_CHECKING:
@@ -179,12 +180,6 @@ def check_observers(observers: tuple[object, ...]) -> tuple[object, ...]:
     return observers
 
 
-def is_async(function: object) -> bool:
-    """Tell whether a function or method is a coroutine function."""
-    code = getattr(getattr(function, "__func__", function), "__code__", None)
-    return bool(getattr(code, "co_flags", 0) & _COROUTINE_FLAG)
-
-
 def cast_of(observers: Iterable[object]) -> tuple[object, ...]:
     """Return each observer once, although it may watch several runs around this one.
 
@@ -209,7 +204,3 @@ def wants(tell: Callable[..., object], record: object) -> bool:
 def _methods(observers: Iterable[object], name: str) -> tuple[Callable[..., object], ...]:
     found = [getattr(observer, name, None) for observer in observers]
     return tuple(method for method in found if method is not None)
-
-
-_COROUTINE_FLAG = 0x80
-"""``inspect.CO_COROUTINE``; importing ``inspect`` for one bit would slow the import."""

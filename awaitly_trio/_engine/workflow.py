@@ -20,11 +20,11 @@ from awaitly_trio._engine.boundary import (
     end_returned,
 )
 from awaitly_trio._engine.opening import open_run, with_settings
-from awaitly_trio._engine.pipeline import name_of
 from awaitly_trio._engine.run import DEFAULT_SETTINGS, Run, RunMaker, RunSettings, is_plain
 from awaitly_trio._engine.saga_ledger import join
 from awaitly_trio._engine.step import Step
 from awaitly_trio._engine.watch import current_scope
+from awaitly_trio._values.callables import name_of
 from awaitly_trio._values.exits import Exit
 from awaitly_trio._values.result import Ok
 

@@ -6,7 +6,6 @@ waits says how long the calls took and how much time is left.
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,6 +15,7 @@ import msgspec
 
 from awaitly_trio._policies.layers import Layer
 from awaitly_trio._policies.schedule import Schedule, Tick
+from awaitly_trio._values.callables import check_sync
 from awaitly_trio._values.caught import Catch, check_catch
 from awaitly_trio._values.errors import UnexpectedError
 
@@ -194,18 +194,6 @@ def as_retry(value: Schedule[Any, Any] | Retry) -> Retry:
 def _fits(delay: float, remaining: float | Callable[[], float]) -> bool:
     left = remaining() if callable(remaining) else remaining
     return delay < left or left == -math.inf
-
-
-def check_sync(fn: object, name: str) -> None:
-    """Refuse what cannot be called, and async functions, whose answer nobody would await.
-
-    Raises:
-      TypeError: See above.
-    """
-    if not callable(fn):
-        raise TypeError(f"{name} is {fn!r}: write a function")
-    if inspect.iscoroutinefunction(fn):
-        raise TypeError(f"{name} is the async function {fn!r}: write a plain function")
 
 
 def _no_schedule(value: object) -> TypeError:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, final
 import msgspec
 import trio
 
-from awaitly_trio._policies.retry import check_sync
 from awaitly_trio._tasks.listener import Listener
 from awaitly_trio._tasks.mapping import check_limit, map_each
+from awaitly_trio._values.callables import check_sync
 from awaitly_trio._values.duration import seconds
 from awaitly_trio._values.exits import check_result
 from awaitly_trio._values.result import Err, Ok

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, final
 from typing_extensions import ParamSpec
 
 from awaitly_trio._policies.layers import Layer
-from awaitly_trio._tasks.timeout import name_of
+from awaitly_trio._values.callables import name_of
 from awaitly_trio._values.caught import check_catch, covered
 from awaitly_trio._values.result import Err, Ok
 

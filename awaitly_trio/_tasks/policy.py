@@ -15,7 +15,8 @@ from awaitly_trio._policies.layers import Layer, Layered, Without, explained, me
 from awaitly_trio._policies.retry import Retry
 from awaitly_trio._tasks.retry import retrying
 from awaitly_trio._tasks.simulation import Load, ServerModel, SimulationReport, run_simulation
-from awaitly_trio._tasks.timeout import Timeout, limited, name_of
+from awaitly_trio._tasks.timeout import Timeout, limited
+from awaitly_trio._values.callables import name_of
 from awaitly_trio._values.result import Err, Ok
 
 if TYPE_CHECKING:

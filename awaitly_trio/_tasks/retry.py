@@ -19,7 +19,8 @@ from awaitly_trio._tasks.budget import Account, is_budgeted
 from awaitly_trio._tasks.clocks import wall_clock
 from awaitly_trio._tasks.listener import Listener
 from awaitly_trio._tasks.sources import chance
-from awaitly_trio._tasks.timeout import limited, name_of
+from awaitly_trio._tasks.timeout import limited
+from awaitly_trio._values.callables import name_of
 from awaitly_trio._values.caught import Catch, covered
 from awaitly_trio._values.duration import seconds
 from awaitly_trio._values.errors import TimedOut

@@ -14,6 +14,7 @@ from msgspec.structs import force_setattr
 from typing_extensions import ParamSpec, TypeVar
 
 from awaitly_trio._policies.layers import Layer
+from awaitly_trio._values.callables import name_of
 from awaitly_trio._values.duration import Duration, format_duration, seconds
 from awaitly_trio._values.errors import TimedOut
 from awaitly_trio._values.result import Err, Ok
@@ -99,10 +100,3 @@ class Timeout(msgspec.Struct, frozen=True):
     def record(self, name: str) -> TimedOut:
         """Return what a call of that name fails with when the limit expires."""
         return TimedOut(name, seconds(self.allowance), self.total)
-
-
-def name_of(fn: object) -> str:
-    """Return a function's name, also through ``functools.partial`` and for callable objects."""
-    wrapped = getattr(fn, "func", fn)
-    name = getattr(wrapped, "__name__", None)
-    return name if isinstance(name, str) else type(wrapped).__name__

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 import trio
 
-from awaitly_trio._tasks.timeout import Timeout, name_of, timeout
+from awaitly_trio._tasks.timeout import Timeout, timeout
 from awaitly_trio._values.errors import TimedOut
 from awaitly_trio._values.result import Err, Ok, Result
 
@@ -83,14 +82,6 @@ async def test_a_deadline_from_outside_is_no_timeout(autojump_clock: MockClock) 
 async def test_no_limit_is_infinite(autojump_clock: MockClock) -> None:
     """An infinite allowance never expires."""
     assert await timeout(work, "inf")(1e6) == Ok("done")
-
-
-@pytest.mark.parametrize(
-    ("fn", "name"), [(work, "work"), (partial(work, 1), "work"), (Timeout(1), "Timeout")]
-)
-def test_functions_are_named_in_errors(fn: object, name: str) -> None:
-    """A function has its name, also behind a partial; a callable object that of its class."""
-    assert name_of(fn) == name
 
 
 def test_a_layer_knows_whether_it_is_for_all_attempts() -> None:
