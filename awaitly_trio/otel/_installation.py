@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
 
 import trio
 
-from awaitly_trio._engine.opening import observing
+from awaitly_trio._engine.opening import observe
 from awaitly_trio._values.duration import seconds
 from awaitly_trio.otel import _names as names
 from awaitly_trio.otel._disclosure import as_it_is
@@ -21,7 +21,6 @@ from awaitly_trio.otel._tracing import Tracing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from contextlib import AbstractContextManager
 
     from awaitly_trio._values.duration import Duration
     from awaitly_trio.otel._delivery import Delivery
@@ -47,21 +46,19 @@ class Telemetry:
     def __init__(self, observers: tuple[object, ...], pipes: Pipes | None) -> None:
         self.observers = observers
         self._pipes = pipes
-        self._block: AbstractContextManager[None] | None = None
+        self._stop: Callable[[], None] | None = None
 
     def observe(self) -> None:
         """Watch every run from here on: of this thread, or of this task and those it starts."""
-        if self._block is None and self.observers:
-            self._block = observing(*self.observers)
-            self._block.__enter__()
-            # This also keeps the block, which would end if nobody held it.
+        if self._stop is None and self.observers:
+            self._stop = observe(*self.observers)
             atexit.register(self._close_at_exit)
 
     def uninstall(self) -> None:
         """Watch no more runs from here on; it has to be called where ``install`` was."""
-        if self._block is not None:
-            self._block.__exit__(None, None, None)
-            self._block = None
+        if self._stop is not None:
+            self._stop()
+            self._stop = None
 
     async def flush(self, timeout: Duration = 5.0) -> bool:  # noqa: ASYNC109  # a duration like all
         """Send what waits to be sent, in a thread; return whether it was done in time.

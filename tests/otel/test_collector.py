@@ -87,6 +87,7 @@ def test_the_tree_of_a_run_arrives(rotel: collector.Collector, protocol: str) ->
     assert [event.name for event in spans["crash"].events] == ["exception"]
     assert [event.name for event in spans["charge"].events] == ["awaitly.retry"]
     assert program.stdout.strip() == "Delivery(ended=7, delivered=7, failed=0)"
+    assert program.stderr == ""
 
 
 DEAD = """
