@@ -34,6 +34,8 @@ from awaitly_trio import Err, Ok, Result, Step, UnexpectedError, workflow
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from typing_extensions import Never
+
 SCHEMA = """
 drop table if exists airports;
 drop table if exists planes;
@@ -93,7 +95,7 @@ Lack: TypeAlias = UnknownAirport | UnknownPlane
 class Incomplete:
     """A flight that refers to what the tables lack: its airport, its plane, or both."""
 
-    lacks: list[Lack | UnexpectedError]
+    lacks: list[Lack]
 
 
 @workflow
@@ -104,13 +106,18 @@ async def import_flight(
     flight = await step.catch(
         parse, record, catch=ValueError, error=lambda problem: Malformed(str(problem))
     )
-    # Both look-ups end, whatever the other finds: a flight may lack both.
-    found = await step.settle(
-        lambda: find_airport(database, flight.destination),
-        lambda: find_plane(database, flight.tail_number),
-    )
-    if found.errors:
-        step.fail(Incomplete(found.errors))
+    # Finding nothing is no failure of a look-up, which would end the other one: a flight
+    # may lack both.
+    async with step.parallel("look-ups") as group:
+        airport = group.start_soon(find_airport, database, flight.destination)
+        plane = group.start_soon(find_plane, database, flight.tail_number)
+    lacks: list[Lack] = []
+    if airport.value is None:
+        lacks.append(UnknownAirport(flight.destination))
+    if plane.value is None:
+        lacks.append(UnknownPlane(flight.tail_number))
+    if lacks:
+        step.fail(Incomplete(lacks))
     return await step(store, database, flight)
 
 
@@ -138,23 +145,23 @@ def minutes(text: str) -> int | None:
 # asked in the event loop, and every question gives other tasks their turn.
 
 
-async def find_airport(database: sqlite3.Connection, code: str) -> Result[str, Lack]:
-    """Return the name of an airport."""
+async def find_airport(database: sqlite3.Connection, code: str) -> Result[str | None, Never]:
+    """Return the name of an airport, ``None`` if it is unknown."""
     await trio.lowlevel.checkpoint()
     row = database.execute("select name from airports where code = ?", (code,)).fetchone()
-    return Err(UnknownAirport(code)) if row is None else Ok(row[0])
+    return Ok(None if row is None else row[0])
 
 
-async def find_plane(database: sqlite3.Connection, tail_number: str) -> Result[str, Lack]:
-    """Return the model of a plane."""
+async def find_plane(database: sqlite3.Connection, tail_number: str) -> Result[str | None, Never]:
+    """Return the model of a plane, ``None`` if it is unknown."""
     await trio.lowlevel.checkpoint()
     row = database.execute(
         "select model from planes where tail_number = ?", (tail_number,)
     ).fetchone()
-    return Err(UnknownPlane(tail_number)) if row is None else Ok(row[0])
+    return Ok(None if row is None else row[0])
 
 
-async def store(database: sqlite3.Connection, flight: Flight) -> Result[Flight, UnexpectedError]:
+async def store(database: sqlite3.Connection, flight: Flight) -> Result[Flight, Never]:
     """Insert a flight."""
     await trio.lowlevel.checkpoint()
     database.execute("insert into flights values (?, ?, ?, ?, ?, ?, ?, ?, ?)", flight)
@@ -191,15 +198,13 @@ class Tally:
             case UnexpectedError(cause):
                 raise cause
 
-    def add_lack(self, lack: Lack | UnexpectedError) -> None:
+    def add_lack(self, lack: Lack) -> None:
         """Count one thing that a flight refers to and the tables lack."""
         match lack:
             case UnknownAirport(code):
                 self.airports[code] += 1
             case UnknownPlane(tail_number):
                 self.planes[tail_number] += 1
-            case UnexpectedError(cause):
-                raise cause
 
     def table(self) -> Table:
         """Return the summary."""
