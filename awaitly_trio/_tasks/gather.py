@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import trio
 
 from awaitly_trio._tasks.crew import HELD, Crew
+from awaitly_trio._values.exits import check_result
 from awaitly_trio._values.result import Err, Ok
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ async def gather(
       the other branches are then cancelled and have ended.
 
     Raises:
+      TypeError: A branch did not return a Result.
       Exception: What a branch raised; several at once come as a group.
     """
     values: list[Any] = [None] * len(branches)
@@ -42,6 +44,8 @@ async def gather(
     async def work(index: int, branch: Callable[[], Awaitable[Result[T, E]]]) -> None:
         try:
             result = await branch()
+            if type(result) is not Ok:
+                check_result(result)
         except HELD as exc:
             members.fail(exc, index, f"branch {index} failed")
             return
