@@ -244,7 +244,7 @@ class Block(Crew):
 
     def _closed(self) -> RunClosedError:
         what = "parallel block"
-        return RunClosedError(what, self._name)
+        return RunClosedError(what, self._name, self._begun)
 
     async def open(self, entered: G) -> G:
         """Begin the scope, the allowance and the nursery; return what was entered.

@@ -57,6 +57,7 @@ class Resources(Generic[E_contra]):
 
         Raises:
           RunClosedError: The block has ended, or has not begun.
+          TypeError: ``release`` is no function.
         """
 
         def holding(dependency: Callable[..., Any]) -> Callable[..., Any]:
@@ -80,12 +81,12 @@ class Resources(Generic[E_contra]):
     async def __aenter__(self) -> Resources[E_contra]:
         run = self._run
         run.check_open()
+        self._held.begin()
         if run.watch is not None:
             above = current_scope.get()
             self._scope = run.open_scope("resource", self._name, above, self._options)
             run.watch.start(self._scope)
             self._token = current_scope.set(self._scope)
-        await self._held.__aenter__()
         return self
 
     async def __aexit__(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, final
 
 import trio
 
+from awaitly_trio._values.callables import name_of
 from awaitly_trio._values.duration import format_duration, seconds
 from awaitly_trio._values.errors import ReleaseError, RunClosedError
 from awaitly_trio._values.exits import note, verdict
@@ -39,16 +40,26 @@ class ResourceScope:
       BaseException: On leaving, what must leave although a release raised it.
     """
 
-    __slots__ = ("_held", "_open", "_release_timeout")
+    __slots__ = ("_begun", "_held", "_open", "_release_timeout")
 
     def __init__(self, *, release_timeout: Duration = 5.0) -> None:
         self._release_timeout = seconds(release_timeout, "release_timeout")
         self._held: list[tuple[Any, Callable[[Any], Any]]] = []
-        self._open = False
+        self._begun = self._open = False
 
     async def __aenter__(self) -> ResourceScope:
-        self._open = True
+        self.begin()
         return self
+
+    def begin(self) -> None:
+        """Take things from now on; what entering the block does.
+
+        Raises:
+          RuntimeError: The block is open: leaving it twice would release too early.
+        """
+        if self._open:
+            raise RuntimeError("this resource scope is open already: enter another one inside it")
+        self._begun = self._open = True
 
     async def __aexit__(
         self,
@@ -86,6 +97,7 @@ class ResourceScope:
 
         Raises:
           RunClosedError: The block is not open.
+          TypeError: ``release`` is no function.
         """
         self.check_open(release)
         self._held.append((value, release))
@@ -96,10 +108,13 @@ class ResourceScope:
 
         Raises:
           RunClosedError: The block is not open.
+          TypeError: ``release`` is no function.
         """
+        if not callable(release):
+            raise TypeError(f"release is {release!r}: write a function of what was acquired")
         if not self._open:
-            what = "resource scope"
-            raise RunClosedError(what, getattr(release, "__name__", repr(release)))
+            what = "resource scope for"
+            raise RunClosedError(what, name_of(release), self._begun)
 
     async def _release(self, value: Any, release: Callable[[Any], Any]) -> BaseException | None:
         """Release one thing; return what went wrong."""

@@ -163,13 +163,18 @@ class RemoteError(AwaitlyError):
 
 
 class RunClosedError(AwaitlyError):
-    """Raised when a step, group or scope is used after its run or block ended."""
+    """Raised when a step, group or scope is used after its run or block ended, or before."""
 
-    def __init__(self, what: str, name: str) -> None:
-        super().__init__(what, name)
-        self.what, self.name = what, name
+    def __init__(self, what: str, name: str, has_begun: bool = True) -> None:  # noqa: FBT001, FBT002
+        super().__init__(what, name, has_begun)
+        self.what, self.name, self.has_begun = what, name, has_begun
 
     def __str__(self) -> str:
+        if not self.has_begun:
+            return (
+                f"{self.what} {self.name!r} has not begun: "
+                "enter it with async with, and use it inside that block"
+            )
         return (
             f"{self.what} {self.name!r} has ended and takes no more work: "
             "use its step only inside the body, and start tasks in a nursery of the body"

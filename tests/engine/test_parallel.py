@@ -382,7 +382,7 @@ async def test_a_block_that_has_not_begun_takes_no_branches() -> None:
     """It needs its ``async with``."""
 
     async def body(step: Step[Any]) -> None:
-        with pytest.raises(RunClosedError):
+        with pytest.raises(RunClosedError, match="'parallel' has not begun: enter it with async"):
             step.parallel().start_soon(give, 1)
 
     assert await run(body) == Ok(None)

@@ -310,6 +310,56 @@ async def test_nothing_is_acquired_outside_the_block(
     assert pool.log == []
 
 
+@pytest.mark.parametrize("observers", [[], [Recorder()]], ids=["unwatched", "watched"])
+async def test_an_open_block_is_not_entered_again(
+    pool: Pool, observers: list[Recorder], autojump_clock: MockClock
+) -> None:
+    """The inner end would release what the outer one still uses."""
+
+    @workflow
+    async def uses(step: Step[Any]) -> None:
+        async with step.resources() as resources:
+            await resources.acquire(pool.open, pool.close, "a")
+            with pytest.raises(RuntimeError, match="is open already: enter another one"):
+                await resources.__aenter__()
+            pool.log.append("use a")
+
+    assert await uses.options(observers=observers)() == Ok(None)
+    assert pool.log == ["open a", "use a", "close a"]
+    for recorder in observers:
+        recorder.check_laws()
+
+
+async def test_a_release_that_cannot_be_called_is_refused_first(pool: Pool) -> None:
+    """Nothing is acquired that could not be released."""
+
+    async def body(step: Step[Any]) -> None:
+        async with step.resources() as resources:
+            no_function: Any = None
+            await resources.acquire(pool.open, no_function, "a")
+
+    result = await run(body)
+
+    assert isinstance(result, Err)
+    assert str(result.cause) == "release is None: write a function of what was acquired"
+    assert pool.log == []
+
+
+async def test_a_block_that_was_not_entered_says_so(pool: Pool) -> None:
+    """Not that it has ended."""
+
+    async def body(step: Step[Any]) -> None:
+        await step.resources().acquire(pool.open, pool.close, "a")
+
+    result = await run(body)
+
+    assert isinstance(result, Err)
+    assert str(result.cause) == (
+        "resource scope for 'close' has not begun: "
+        "enter it with async with, and use it inside that block"
+    )
+
+
 async def test_a_hook_cannot_come_between_acquiring_and_holding(
     pool: Pool, autojump_clock: MockClock
 ) -> None:
