@@ -59,14 +59,14 @@ async def map_each(
     """
     check_limit(limit)
     async with crew or Crew() as members:
-        mapped = _Mapped(fn, members, Listener(on_done))
+        mapped = _Mapped(fn, members, None if on_done is None else Listener(on_done))
         if isinstance(items, AsyncIterable):
-            await _feed_async(items, limit, mapped.one, members)
+            await _feed_async(items, limit, mapped)
         else:
             # Also without a limit there are workers: tasks that are started
             # together begin in any order, but each takes the next item.
             taken = list(items) if math.isinf(limit) else items
-            _start_workers(taken, limit, mapped.one, members)
+            _start_workers(taken, limit, mapped)
     result = mapped.result()
     if type(result) is Ok and not result.value:
         await trio.lowlevel.checkpoint_if_cancelled()
@@ -77,37 +77,47 @@ async def map_each(
 class _Mapped(Generic[Item, T, E]):
     """What has come of the items so far."""
 
-    __slots__ = ("_failed", "_fn", "_members", "_progress", "_values")
+    __slots__ = ("_failed", "_fn", "_progress", "_values", "members")
 
     def __init__(
-        self, fn: Callable[[Item], Awaitable[Result[T, E]]], members: Crew, progress: Listener[int]
+        self,
+        fn: Callable[[Item], Awaitable[Result[T, E]]],
+        members: Crew,
+        progress: Listener[int] | None,
     ) -> None:
+        self.members = members
         self._fn = fn
-        self._members = members
         self._progress = progress
         self._failed: Err[E] | None = None
         self._values: dict[int, T] = {}
 
-    async def one(self, index: int, item: Item) -> bool:
-        """Work on an item; tell whether another one may begin."""
-        members = self._members
+    async def work(self, numbered: Iterable[tuple[int, Item]]) -> None:
+        """Work on items, one after the other, until they or the map end."""
+        fn, members, values, progress = self._fn, self.members, self._values, self._progress
+        at: int | None = None
         try:
-            result = await self._fn(item)
-            if type(result) is not Ok:
-                # Taken for a failure, ``None`` would look as if there were none.
-                check_result(result)
+            for index, item in numbered:
+                at = index
+                result = await fn(item)
+                if type(result) is not Ok:
+                    # Taken for a failure, ``None`` would look as if there were none.
+                    self._end(index, check_result(result))
+                    return
+                values[index] = result.value
+                if progress is not None:
+                    progress.tell(len(values))
+                # A worker that succeeds in the very moment in which another one fails
+                # would otherwise begin one more item.
+                if members.why is not None:
+                    return
+                at = None
         except HELD as exc:
-            members.fail(exc, index, f"item {index} failed")
-            return False
-        if type(result) is not Ok:
-            self._failed = self._failed or result
-            members.end("sibling_failed", index, f"item {index} failed")
-            return False
-        self._values[index] = result.value
-        self._progress.tell(len(self._values))
-        # A worker that succeeds in the very moment in which another one fails
-        # would otherwise begin one more item.
-        return members.why is None
+            members.fail(exc, at, "the iterable failed" if at is None else f"item {at} failed")
+
+    def _end(self, index: int, failed: Result[T, E]) -> None:
+        if type(failed) is Err:
+            self._failed = self._failed or failed
+        self.members.end("sibling_failed", index, f"item {index} failed")
 
     def result(self) -> Result[list[T], E]:
         """Return the values in the order of the items, or the failure that came first."""
@@ -128,30 +138,16 @@ def check_limit(limit: float, name: str = "limit") -> None:
         raise ValueError(msg)
 
 
-def _start_workers(
-    items: Iterable[Any], limit: float, one: Callable[[int, Any], Awaitable[bool]], members: Crew
-) -> None:
+def _start_workers(items: Iterable[Any], limit: float, mapped: _Mapped[Any, Any, Any]) -> None:
     """Start a fixed pool over one shared iterator: cheaper than a task for each item."""
     numbered = enumerate(items)
-
-    async def worker() -> None:
-        try:
-            for index, item in numbered:
-                if not await one(index, item):
-                    return
-        except HELD as exc:  # the iterable itself raised
-            members.fail(exc, None, "the iterable failed")
-
     size = len(items) if isinstance(items, Sized) else limit
     for _ in range(int(min(limit, size))):
-        members.nursery.start_soon(worker)
+        mapped.members.nursery.start_soon(mapped.work, numbered)
 
 
 async def _feed_async(
-    items: AsyncIterable[Any],
-    limit: float,
-    one: Callable[[int, Any], Awaitable[bool]],
-    members: Crew,
+    items: AsyncIterable[Any], limit: float, mapped: _Mapped[Any, Any, Any]
 ) -> None:
     """Take from an async iterable when a place is free, and start a task for each item."""
     places = trio.Semaphore(int(limit)) if limit != math.inf else None
@@ -160,7 +156,7 @@ async def _feed_async(
 
     async def placed() -> None:
         # Taken from the left, because tasks begin in any order.
-        await one(*waiting.popleft())
+        await mapped.work((waiting.popleft(),))
         if places is not None:
             places.release()
 
@@ -175,7 +171,7 @@ async def _feed_async(
             except StopAsyncIteration:
                 return
             waiting.append((index, item))
-            members.nursery.start_soon(placed)
+            mapped.members.nursery.start_soon(placed)
             index += 1
     finally:
         close = getattr(source, "aclose", None)
