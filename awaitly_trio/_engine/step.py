@@ -14,7 +14,7 @@ from typing_extensions import Never, ParamSpec, TypeVar, TypeVarTuple, Unpack
 from awaitly_trio._engine import composites
 from awaitly_trio._engine.attempts import retry_from, timed
 from awaitly_trio._engine.catching import catching
-from awaitly_trio._engine.options import NO_OPTIONS, changed
+from awaitly_trio._engine.options import NO_OPTIONS, changed, check_label
 from awaitly_trio._engine.parallel import Group
 from awaitly_trio._engine.pipeline import Call, checkpoint, perform
 from awaitly_trio._engine.resources import Resources
@@ -226,8 +226,10 @@ class Step(
 
     def some(self, value: T | None, error: E_contra) -> T:
         """Return a value that must not be ``None``, or end the workflow with ``error``."""
+        self._check_plain("some")
+        self._run.check_open()
         if value is None:
-            self.fail(error)
+            self._leave(Err(error))
         return value
 
     @overload
@@ -286,6 +288,7 @@ class Step(
     async def sleep(self, duration: Duration, name: str = "sleep") -> None:
         """Sleep for a duration, as a scope of its own."""
         pause = seconds(duration, "duration")
+        check_label(name, "name")
         await self._compose("sleep", name, composites.sleep, pause)
 
     # --- several at once
@@ -294,9 +297,10 @@ class Step(
         """Open a block of branches that fail fast: ``async with step.parallel() as group``.
 
         Raises:
-          ValueError: An option was set that a block cannot honour.
+          ValueError: The name is empty, or an option was set that a block cannot honour.
         """
         options = self._options
+        check_label(name, "name")
         if options is not NO_OPTIONS:
             composites.check_block(options)
         return Group(self._run, options.name or name, options)

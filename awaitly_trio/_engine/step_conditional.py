@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic
 from typing_extensions import ParamSpec, TypeVar
 
 from awaitly_trio._engine import conditional
+from awaitly_trio._engine.options import check_label
 from awaitly_trio._engine.pipeline import Call, perform
 from awaitly_trio._engine.step_base import StepBase
 
@@ -97,8 +98,10 @@ class ConditionalStep(StepBase, Generic[E_contra]):
           default: The way for any other choice.
 
         Raises:
-          ValueError: ``chosen`` is no key of ``arms`` and there is no default.
+          TypeError: The name is no string.
+          ValueError: It is empty, or ``chosen`` is no key of ``arms`` and there is no default.
         """
+        check_label(name, "name")
         arm, label = conditional.choose(name, chosen, arms, default)
         options = [str(key) for key in arms]
         value: T = await self._compose(

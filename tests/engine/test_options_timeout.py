@@ -76,6 +76,30 @@ async def test_an_option_out_of_range_is_refused(options: dict[str, Any], said: 
     assert said in str(result.cause)
 
 
+@pytest.mark.parametrize("observers", [[], [Recorder()]], ids=["unwatched", "watched"])
+@pytest.mark.parametrize(
+    ("name", "said"), [(7, "name must be a string, got 7"), ("", "name must not be empty")]
+)
+@pytest.mark.parametrize("kind", ["parallel", "sleep", "branch"])
+async def test_a_scope_has_a_proper_name(
+    kind: str, name: Any, said: str, observers: list[Recorder]
+) -> None:
+    """Whether or not somebody watches."""
+
+    async def body(step: Step[Any]) -> None:
+        if kind == "parallel":
+            step.parallel(name)
+        elif kind == "sleep":
+            await step.sleep(1, name)
+        else:
+            await step.branch(name, "a", {"a": give})
+
+    result = await workflow(body).options(observers=observers)()
+
+    assert isinstance(result, Err)
+    assert said in str(result.cause)
+
+
 @pytest.mark.parametrize("key", ["a", " ", "a/b#2", "日本", "step:1\n"])
 async def test_any_text_is_a_legal_key(key: str) -> None:
     """Nothing but the empty text is special."""
@@ -97,6 +121,17 @@ async def test_options_add_up() -> None:
     second, plain = recorder.started[1:]
     assert (second.name, second.description, second.tags) == ("second", "why", ("a", "b"))
     assert (plain.name, plain.description, plain.tags) == ("give", None, ())
+
+
+async def test_an_option_can_be_taken_back(autojump_clock: MockClock) -> None:
+    """``None`` stands for what it was before anything was set."""
+
+    async def body(step: Step[Any]) -> Any:
+        careful = step.options(timeout=3, retry=spaced(1), fallback=lambda error: Ok("instead"))
+        return await careful.options(timeout=None, retry=None, fallback=None)(fail, "e", 5)
+
+    assert await run(body) == Err("e")
+    assert trio.current_time() == 5
 
 
 # --- one attempt

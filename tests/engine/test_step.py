@@ -83,12 +83,16 @@ async def test_some_ends_the_run_for_none() -> None:
     assert await run(body) == Err(NotFound("name"))
 
 
-@pytest.mark.parametrize("method", ["unwrap", "fail"])
-async def test_options_that_would_do_nothing_are_refused(method: str) -> None:
+@pytest.mark.parametrize(
+    ("method", "arguments"), [("unwrap", (Ok(1),)), ("fail", ("e",)), ("some", (1, "e"))]
+)
+async def test_options_that_would_do_nothing_are_refused(
+    method: str, arguments: tuple[Any, ...]
+) -> None:
     """A result at hand can be neither retried nor limited."""
 
     async def body(step: Step[Any]) -> None:
-        answer = getattr(step.options(timeout=1), method)(Ok(1))
+        answer = getattr(step.options(timeout=1), method)(*arguments)
         if method == "unwrap":
             await answer
 
