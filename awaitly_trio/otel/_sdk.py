@@ -18,12 +18,16 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter
 
 from awaitly_trio.otel import _names as names
-from awaitly_trio.otel._delivery import CountedExporter, Delivery, EndCounter
+from awaitly_trio.otel._delivery import CountedExporter, Delivery, Gate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from opentelemetry.sdk.metrics.export import MetricExporter
+
+QUEUE = "OTEL_BSP_MAX_QUEUE_SIZE"
+QUEUE_SIZE = 2048
+"""What OpenTelemetry has for that variable."""
 
 _PROTOCOLS = {"grpc": "grpc", "http/protobuf": "http"}
 
@@ -35,8 +39,7 @@ class Pipes:
     def __init__(self, service: str | None) -> None:
         named = {"service.name": service} if service else {}
         self._resource = Resource.create(named)
-        self._counter: EndCounter | None = None
-        self._exporter: CountedExporter | None = None
+        self._gate: Gate | None = None
         self.flushes: list[Callable[[], object]] = []
         self.closes: list[Callable[[], object]] = []
 
@@ -48,9 +51,11 @@ class Pipes:
         provider = TracerProvider(resource=self._resource, shutdown_on_exit=False)
         exporter = _span_exporter()
         if exporter is not None:
-            self._counter, self._exporter = EndCounter(), CountedExporter(exporter)
-            provider.add_span_processor(self._counter)
-            provider.add_span_processor(BatchSpanProcessor(self._exporter))
+            counted = CountedExporter(exporter)
+            most = int(os.environ.get(QUEUE, QUEUE_SIZE))
+            queue = BatchSpanProcessor(counted, max_queue_size=most)
+            self._gate = Gate(queue, counted, most)
+            provider.add_span_processor(self._gate)
         trace.set_tracer_provider(provider)
         self._own(provider)
         return provider
@@ -69,10 +74,7 @@ class Pipes:
 
     def delivery(self) -> Delivery:
         """Return what became of the spans so far."""
-        if self._counter is None or self._exporter is None:
-            return Delivery()
-        exporter = self._exporter
-        return Delivery(self._counter.ended, exporter.delivered, exporter.failed)
+        return Delivery() if self._gate is None else self._gate.delivery()
 
     def _own(self, provider: TracerProvider | MeterProvider) -> None:
         self.flushes.append(provider.force_flush)

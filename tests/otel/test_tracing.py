@@ -519,6 +519,27 @@ async def test_a_breaker_that_trips_is_noted_on_the_step() -> None:
     assert noted["awaitly.breaker_changed"]["awaitly.breaker.after"] == "open"
 
 
+async def test_what_undoes_a_step_lies_in_the_run() -> None:
+    """The run notes what it is about to undo; each undoing is a span of its own kind."""
+    spans = Spans()
+
+    @workflow
+    async def book(step: Step[Declined]) -> None:
+        await step.compensated(give, lambda _: None, "seat")
+        await step(fail, Declined())
+
+    await book.options(observers=[Tracing(spans.provider)])()
+
+    run = spans.named("book")
+    kinds = [
+        attributes(span)["awaitly.scope.kind"]
+        for span in spans.all
+        if span.parent is not None and span.parent.span_id == id_of(run)
+    ]
+    assert kinds == ["step", "step", "compensation"]
+    assert events(run)["awaitly.undone"]["awaitly.saga.undone"] == ("give",)
+
+
 async def test_no_span_stays_open_after_a_run_that_is_cancelled(
     autojump_clock: MockClock,
 ) -> None:
