@@ -38,7 +38,7 @@ async def refused_by(run: Run, scope: Scope) -> str | None:
         ("should_run", settings.should_run),
         ("before_start", settings.before_start),
     ):
-        if hook is not None and await _call(run, scope, name, hook, scope.run) is False:
+        if hook is not None and await _call(run, scope, name, hook, scope.run, gate=True) is False:
             return name
     return None
 
@@ -62,9 +62,9 @@ async def report_step(run: Run, scope: Scope, outcome: Outcome) -> None:
 
 
 async def _call(
-    run: Run, scope: Scope, name: str, hook: Callable[..., Any], *args: object
+    run: Run, scope: Scope, name: str, hook: Callable[..., Any], *args: object, gate: bool = False
 ) -> object:
-    """Call a hook, wait for it if it is async, and tell how it went."""
+    """Call a hook, wait for it if it is async, and tell how it went; a gate may refuse."""
     watch = run.watch
     started = trio.current_time()
     try:
@@ -76,6 +76,6 @@ async def _call(
             watch.emit(HookFailed, scope, hook=name, error=exc)
         raise
     if watch is not None:
-        duration = trio.current_time() - started
-        watch.emit(HookRan, scope, hook=name, duration=duration, refused=answer is False)
+        duration, refused = trio.current_time() - started, gate and answer is False
+        watch.emit(HookRan, scope, hook=name, duration=duration, refused=refused)
     return answer

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
@@ -18,7 +19,7 @@ from awaitly_trio._values.callables import is_async
 from awaitly_trio._values.scopes import RunInfo, Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Generator
 
 _ambient: ContextVar[tuple[object, ...]] = ContextVar("awaitly_trio.observers", default=())
 
@@ -159,15 +160,29 @@ def _cache(value: object, name: str) -> StepCache | None:
     return value
 
 
-def _observers(value: Iterable[object], _name: str) -> tuple[object, ...]:
-    return check_observers(tuple(value))
+def _observers(value: object, name: str) -> tuple[object, ...]:
+    if not isinstance(value, Iterable):
+        msg = f"{name} must be several observers, got {value!r}: write [{value!r}]"
+        raise TypeError(msg)
+    return check_observers(tuple(cast("Iterable[object]", value)))
+
+
+def _flag(value: object, name: str) -> bool:
+    if not isinstance(value, bool):
+        msg = f"{name} must be True or False, got {value!r}"
+        raise TypeError(msg)
+    return value
 
 
 def _anything(value: Any, _name: str) -> Any:
     return value
 
 
-def _replacements(replace: dict[Any, Any], name: str) -> dict[Any, Any]:
+def _replacements(replace: object, name: str) -> dict[Any, Any]:
+    if not isinstance(replace, Mapping):
+        msg = f"{name} must be a mapping of functions to functions, got {replace!r}"
+        raise TypeError(msg)
+    replace = cast("Mapping[Any, Any]", replace)
     for dependency, stand_in in replace.items():
         if not callable(dependency) or not callable(stand_in):
             msg = f"{name} maps functions to functions, got {dependency!r}: {stand_in!r}"
@@ -187,6 +202,6 @@ _CHECKS: dict[str, Any] = {
     "before_step": _function,
     "after_step": _function,
     "on_defect": _sync_function,
-    "declared_only": _anything,
+    "declared_only": _flag,
     "saga": _saga,
 }

@@ -5,18 +5,15 @@ A set of options is checked once, when it is made, never on each call.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import MethodType
-from typing import TYPE_CHECKING, Any, final
+from typing import Any, cast, final
 
 import msgspec
 
 from awaitly_trio._policies.retry import Retry, as_retry
 from awaitly_trio._values.duration import seconds
 from awaitly_trio._values.result import Ok
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
 
 MISSING: Any = object()
 """Stands for "not given" wherever ``None`` is a value of its own."""
@@ -174,11 +171,14 @@ def _text(value: object, name: str) -> str | None:
     return value
 
 
-def _labels(value: Iterable[str], name: str) -> tuple[str, ...]:
+def _labels(value: object, name: str) -> tuple[str, ...]:
     if isinstance(value, str):
         msg = f"{name} must be several strings, got the one string {value!r}: write ({value!r},)"
         raise TypeError(msg)
-    return tuple(check_label(each, name) for each in value)
+    if not isinstance(value, Iterable):
+        msg = f"{name} must be several strings, got {value!r}"
+        raise TypeError(msg)
+    return tuple(check_label(each, name) for each in cast("Iterable[object]", value))
 
 
 def _anything(value: Any, _name: str) -> Any:

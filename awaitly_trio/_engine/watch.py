@@ -167,9 +167,12 @@ def check_observers(observers: tuple[object, ...]) -> tuple[object, ...]:
     """Return observers that can be told something, synchronously.
 
     Raises:
-      TypeError: One has none of the three methods, or an async one.
+      TypeError: One is a class, or has none of the three methods, or an async one.
     """
     for observer in observers:
+        if isinstance(observer, type):
+            msg = f"observer {observer!r} is a class: write {observer.__name__}()"
+            raise TypeError(msg)
         methods = [getattr(observer, name, None) for name in ("on_start", "on_end", "on_event")]
         if not any(map(callable, methods)):
             msg = f"observer {observer!r} has none of on_start, on_end and on_event: add one"

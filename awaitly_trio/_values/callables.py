@@ -24,12 +24,12 @@ def name_of(fn: Any) -> str:
     return name if isinstance(name, str) else type(fn).__name__
 
 
-def is_async(fn: Any) -> bool:
+def is_async(fn: object) -> bool:
     """Tell whether calling it gives a coroutine: an async function, method or callable object."""
-    fn = behind_partials(fn)
+    inner: object = behind_partials(fn)
     # Asked of the class, because there a call looks it up.
-    called = getattr(type(fn), "__call__", None)  # noqa: B004
-    return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(called)
+    called = getattr(type(inner), "__call__", None)  # noqa: B004
+    return inspect.iscoroutinefunction(inner) or inspect.iscoroutinefunction(called)
 
 
 def check_sync(fn: object, name: str) -> None:

@@ -156,6 +156,19 @@ async def test_a_gate_that_agrees_is_told(gate: str, autojump_clock: MockClock) 
     assert (told.hook, told.refused, told.duration) == (gate, False, 2.0)
 
 
+async def test_what_a_step_hook_answers_refuses_nothing() -> None:
+    """And its event does not say so."""
+    recorder = Recorder()
+    hooked = ships.options(
+        before_step=lambda scope: False,
+        after_step=lambda scope, outcome: False,
+        observers=[recorder],
+    )
+
+    assert await hooked() == Ok("shipped")
+    assert [told.refused for told in recorder.of(HookRan)] == [False, False]
+
+
 async def test_a_gate_that_raises_is_told(gate: str) -> None:
     """The run ends as a defect."""
     bug = ValueError("hook")

@@ -43,6 +43,7 @@ async def with_options(dependency: Any, *args: Any, **options: Any) -> Ok[Any] |
         ({"description": 5}, "description must be a string, got 5"),
         ({"tags": "urgent"}, "tags must be several strings, got the one string 'urgent'"),
         ({"tags": [5]}, "tags must be a string, got 5"),
+        ({"tags": 5}, "tags must be several strings, got 5"),
         ({"timeout": True}, "timeout"),
         ({"timeout": object()}, "timeout"),
     ],

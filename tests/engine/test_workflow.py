@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import traceback
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
 from dependencies import Declined, NotFound, Scripted, crash, fail, give
+from recorder import Recorder
 
 from awaitly_trio import Err, Ok, Step, UnexpectedError, run, workflow
 from awaitly_trio._values.errors import RunClosedError
@@ -404,9 +406,14 @@ def test_an_unknown_option_is_refused() -> None:
         ("before_step", 1),
         ("after_step", 1),
         ("on_defect", 1),
+        ("on_defect", partial(give, 1)),
+        ("declared_only", "no"),
+        ("replace", [give]),
         ("replace", {give: 5}),
         ("replace", {5: give}),
         ("observers", [object()]),
+        ("observers", Recorder()),
+        ("observers", [Recorder]),
         ("cache", {}),
     ],
 )
