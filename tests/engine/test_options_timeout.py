@@ -284,6 +284,29 @@ async def test_a_timeout_is_told_whatever_stands_for_it(
     ]
 
 
+@pytest.mark.parametrize(("on_timeout", "status"), [("slow", "error"), (None, "ok")])
+@pytest.mark.parametrize("kind", ["step", "block"])
+async def test_an_outcome_says_that_time_ran_out_whatever_stands_for_it(
+    kind: str, on_timeout: Any, status: str, autojump_clock: MockClock
+) -> None:
+    """It is what is reported, and why."""
+    recorder = Recorder()
+
+    @workflow
+    async def waits(step: Step[Any]) -> None:
+        patient = step.options(timeout=3, on_timeout=on_timeout, name="late")
+        if kind == "step":
+            await patient(give, 1, 5)
+        else:
+            async with patient.parallel() as group:
+                group.start_soon(give, 1, 5)
+
+    await waits.options(observers=[recorder])()
+
+    outcome = recorder.outcome("waits/late")
+    assert (outcome.status, outcome.why) == (status, "deadline")
+
+
 async def test_a_step_that_fails_in_time_is_not_timed_out(autojump_clock: MockClock) -> None:
     """Its own error is the outcome."""
     assert await with_options(fail, "e", 1, timeout=3) == Err("e")

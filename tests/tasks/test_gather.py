@@ -35,8 +35,10 @@ async def test_the_first_failure_ends_the_others(autojump_clock: MockClock) -> N
 
 async def test_a_defect_is_raised(autojump_clock: MockClock) -> None:
     """As it was raised."""
+    branches: list[Any] = [forever, partial(crash, KeyError("a bug"), after=1)]
+
     with pytest.raises(KeyError):
-        await gather([forever, partial(crash, KeyError("a bug"), after=1)])
+        await gather(branches)
 
 
 async def test_a_branch_must_return_a_result() -> None:
