@@ -286,7 +286,8 @@ class Step(
         return self._value_of(await perform(call))
 
     async def sleep(self, duration: Duration, name: str = "sleep") -> None:
-        """Sleep for a duration, as a scope of its own."""
+        """Sleep for a duration, as a scope of its own; options that do nothing are refused."""
+        self._check_can_fail("sleep")
         pause = seconds(duration, "duration")
         check_label(name, "name")
         await self._compose("sleep", name, composites.sleep, pause)

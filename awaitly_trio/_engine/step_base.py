@@ -52,3 +52,13 @@ class StepBase:
         if self._options is not NO_OPTIONS:
             msg = f"step.{method} takes no options: call it on the step without options"
             raise ValueError(msg)
+
+    def _check_can_fail(self, method: str) -> None:
+        """Refuse to handle the failures of what never fails unless it is timed out."""
+        options = self._options
+        if not options.is_limited and (options.retry is not None or options.fallback is not None):
+            msg = (
+                f"step.{method} never fails: retry and fallback do nothing without timeout=; "
+                "set them on the steps inside"
+            )
+            raise ValueError(msg)

@@ -136,7 +136,11 @@ class ConcurrentStep(StepBase, Generic[E_contra]):
           branches: Functions without arguments that return a Result.
           min_ok: End as soon as so many succeeded: a count (int) or share (float).
           max_errors: End as soon as more than so many failed: likewise.
+
+        Raises:
+          ValueError: A count or share is out of range, or an option would do nothing.
         """
+        self._check_can_fail("settle")
         settled: Settled[T, E | UnexpectedError] = await self._compose(
             "settle", "settle", composites.settle_of, list(branches), min_ok, max_errors
         )

@@ -107,6 +107,28 @@ async def test_any_text_is_a_legal_key(key: str) -> None:
     assert await with_options(give, 1, key=key) == Ok(1)
 
 
+@pytest.mark.parametrize("method", ["settle", "sleep"])
+@pytest.mark.parametrize("option", [{"retry": spaced(1)}, {"fallback": Ok}])
+async def test_what_never_fails_has_nothing_to_retry(
+    method: str, option: dict[str, Any], autojump_clock: MockClock
+) -> None:
+    """Unless it may time out."""
+
+    async def body(step: Step[Any]) -> None:
+        configured = step.options(**option)
+        await (configured.settle() if method == "settle" else configured.sleep(1))
+
+    async def limited(step: Step[Any]) -> Any:
+        configured = step.options(**option, timeout=2)
+        await (configured.settle() if method == "settle" else configured.sleep(1))
+
+    refused = await run(body)
+
+    assert isinstance(refused, Err)
+    assert f"step.{method} never fails" in str(refused.cause)
+    assert await run(limited) == Ok(None)
+
+
 async def test_options_add_up() -> None:
     """A copy keeps what it was copied from; a later value replaces an earlier one."""
     recorder = Recorder()
