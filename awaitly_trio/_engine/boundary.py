@@ -141,7 +141,11 @@ async def conclude_in_scope(
         run.close()
         return refusal
 
-    return await in_scope(run.watch, run.scope, work, run, _read)
+    try:
+        return await in_scope(run.watch, run.scope, work, run, _read)
+    finally:
+        # The scope names its run: another ring.
+        run.scope = None
 
 
 async def _refusal(run: Run) -> Err[Any] | None:
@@ -162,6 +166,4 @@ def _read(run: Run, result: Result[Any, Any]) -> Outcome:
         return msgspec.structs.replace(outcome, status="skipped")
     if outcome.status == "defect":
         return msgspec.structs.replace(outcome, notes=notes_of(outcome.cause))
-    if run.left is not None and notes_of(run.left):
-        return msgspec.structs.replace(outcome, notes=notes_of(run.left))
-    return outcome
+    return msgspec.structs.replace(outcome, notes=run.notes) if run.notes else outcome

@@ -287,7 +287,11 @@ class Block(Crew):
             return True
         if failure is exc:
             return False
-        raise failure
+        try:
+            raise failure
+        finally:
+            # It holds this frame; without this the frame would hold it too.
+            del failure
 
     def exit(self, result: object) -> BaseException:
         """Make the exit of the run with which a branch failed."""
@@ -327,11 +331,10 @@ async def _work(
         result = await (fn(*args, **kwargs) if kwargs else fn(*args))
         if type(result) is Ok:
             handle.result = result
-            return
-        failure: BaseException = block.exit(result)
+        else:
+            block.blame(handle, block.exit(result))
     except HELD as exc:
-        failure = exc
-    block.blame(handle, failure)
+        block.blame(handle, exc)
 
 
 async def _cancelled() -> BaseException | None:

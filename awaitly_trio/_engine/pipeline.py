@@ -120,7 +120,9 @@ def _in_scope(watch: Watch, call: Call) -> Awaitable[Result[Any, Any]]:
     begin = answer
     if not call.composite and (settings.before_step or settings.after_step):
         begin = _hooked
-    return in_scope(watch, scope, begin, call, _read, call.reads or outcome_of_exception)
+    # Taken away, because it names all calls of a block, this one among them.
+    reads, call.reads = call.reads or outcome_of_exception, None
+    return in_scope(watch, scope, begin, call, _read, reads)
 
 
 async def _hooked(call: Call) -> Result[Any, Any]:

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, NoReturn, final
+from typing import TYPE_CHECKING, Any, NoReturn, cast, final
 
 import msgspec
 import trio
 
+from awaitly_trio._engine.cancellation import notes_of
 from awaitly_trio._engine.options import NO_OPTIONS
 from awaitly_trio._engine.step_cache import StepCache
 from awaitly_trio._engine.watch import Watch
 from awaitly_trio._policies.saga import SagaOptions
 from awaitly_trio._tasks.sources import chance
 from awaitly_trio._values.errors import RunClosedError
-from awaitly_trio._values.exits import Exit, exit_with
+from awaitly_trio._values.exits import Exit, exit_order, refuse_result
+from awaitly_trio._values.result import Err
 from awaitly_trio._values.scopes import RunInfo, Scope
 
 if TYPE_CHECKING:
@@ -77,15 +79,17 @@ class Run(msgspec.Struct, eq=False):
 
     ``bare`` is true while the run is open and a step has nothing to do but the
     call.  ``left`` is the earliest exit of the run, so that one which user code
-    swallows still counts.  ``saga`` is what it would have to undo, once there is
-    something; ``token`` leads to the saga around it, and ``has_blocks`` tells
-    that there may be sagas inside it.
+    swallows still counts; ``notes`` are its notes, once the run has ended.
+    ``saga`` is what it would have to undo, once there is something; ``token``
+    leads to the saga around it, and ``has_blocks`` tells that there may be sagas
+    inside it.
     """
 
     name: str
     bare: bool = True
     closed: bool = False
     left: Exit | None = None
+    notes: tuple[str, ...] = ()
     settings: RunSettings = DEFAULT_SETTINGS
     watch: Watch | None = None
     scope: Scope | None = None
@@ -104,7 +108,10 @@ class Run(msgspec.Struct, eq=False):
         """
         if self.closed:
             self.check_open()
-        made = exit_with(self, result)
+        # Not left to another function, whose call would cost as much as the exit itself.
+        if type(result) is not Err:
+            refuse_result(result)
+        made = Exit(self, cast("Err[Any]", result), next(exit_order))
         if self.left is None:
             self.left = made
         return made
@@ -122,11 +129,18 @@ class Run(msgspec.Struct, eq=False):
         self.token = current_saga.set(self)
 
     def close(self) -> None:
-        """Refuse steps from now on."""
+        """Refuse steps from now on, and forget the exit but for its notes."""
         self.closed = True
         self.bare = False
+        if self.left is not None:
+            if self.watch is not None:
+                self.notes = notes_of(self.left)
+            # It names its run and holds the frames of the body: only the collector
+            # would free such a ring.
+            self.left = None
         if self.token is not None:
             current_saga.reset(self.token)
+        self.saga = None
 
     def check_open(self) -> None:
         """Raise ``RunClosedError`` when the run has ended."""

@@ -112,6 +112,8 @@ class BranchSagas:
             except BaseException as exc:
                 failure = await undo_and_leave(ledger, exc)  # noqa: ASYNC102  # it shields itself
                 if failure is exc:
+                    # It holds this frame; without this the frame would hold it too.
+                    del failure
                     raise
                 raise failure from None  # noqa: ASYNC104  # holds what was caught
             if type(result) is Err:

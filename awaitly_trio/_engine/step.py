@@ -68,8 +68,6 @@ class Step(
     workflow with an ``Err``.
     """
 
-    __slots__ = ()
-
     async def __call__(
         self,
         fn: Callable[P, Awaitable[Ok[T] | Err[E_contra | UnexpectedError]]],
@@ -201,7 +199,8 @@ class Step(
           TypeError: An option is unknown or of the wrong type.
           ValueError: An option is out of range or would do nothing.
         """
-        configured: Step[Any] = Step(self._run, changed(self._options, changes))
+        options = changed(self._options, changes)
+        configured: Step[Any] = Step(self._run, False, options, options.only_retries)  # noqa: FBT003
         return configured
 
     # --- other ways to get a value

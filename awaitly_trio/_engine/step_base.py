@@ -4,30 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import msgspec
+
 from awaitly_trio._engine.options import NO_OPTIONS, StepOptions
 from awaitly_trio._engine.pipeline import Call, perform
+from awaitly_trio._engine.run import Run
 from awaitly_trio._values.result import Ok
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from awaitly_trio._engine.run import Run
     from awaitly_trio._values.result import Result
     from awaitly_trio._values.scopes import ScopeKind
 
 
-class StepBase:
-    """The state of a step, and its two ways to run an inner function of the library."""
+class StepBase(msgspec.Struct, eq=False):
+    """The state of a step, and its two ways to run an inner function of the library.
 
-    __slots__ = ("_options", "_plain", "_recovers", "_run")
+    ``_plain`` tells that a call is all there is to do, and nobody has to be told;
+    ``_recovers`` that a first attempt that succeeds needs nothing of the pipeline.
+    """
 
-    def __init__(self, run: Run, options: StepOptions = NO_OPTIONS) -> None:
-        self._run = run
-        self._options = options
-        # Whether a call is all there is to do, and nobody has to be told.
-        self._plain = options is NO_OPTIONS and run.bare
-        # Whether a first attempt that succeeds needs nothing of the pipeline.
-        self._recovers = options is not NO_OPTIONS and options.only_retries
+    _run: Run
+    _plain: bool
+    _options: StepOptions = NO_OPTIONS
+    _recovers: bool = False
 
     def end(self) -> None:
         """Refuse plain calls from now on, when the run of this step has ended."""

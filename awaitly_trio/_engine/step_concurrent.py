@@ -39,8 +39,6 @@ T6 = TypeVar("T6")
 class ConcurrentStep(StepBase, Generic[E_contra]):
     """Runs several dependencies at once, inside one scope that ends with all of them."""
 
-    __slots__ = ()
-
     @overload
     async def all(
         self,

@@ -27,8 +27,6 @@ E_contra = TypeVar("E_contra", contravariant=True)
 class ConditionalStep(StepBase, Generic[E_contra]):
     """Runs a dependency on a condition, or one of several, and tells observers."""
 
-    __slots__ = ()
-
     async def when(
         self,
         condition: object,

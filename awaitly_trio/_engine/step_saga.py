@@ -32,8 +32,6 @@ E_contra = TypeVar("E_contra", contravariant=True)
 class SagaStep(StepBase, Generic[E_contra]):
     """Runs steps whose effects are undone when the saga around them fails."""
 
-    __slots__ = ()
-
     async def compensated(
         self,
         fn: Callable[P, Awaitable[Ok[T] | Err[E_contra | UnexpectedError]]],

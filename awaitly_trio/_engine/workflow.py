@@ -20,7 +20,14 @@ from awaitly_trio._engine.boundary import (
     end_returned,
 )
 from awaitly_trio._engine.opening import open_run, with_settings
-from awaitly_trio._engine.run import DEFAULT_SETTINGS, Run, RunMaker, RunSettings, is_plain
+from awaitly_trio._engine.run import (
+    DEFAULT_SETTINGS,
+    Run,
+    RunMaker,
+    RunSettings,
+    current_saga,
+    is_plain,
+)
 from awaitly_trio._engine.saga_ledger import join
 from awaitly_trio._engine.step import Step
 from awaitly_trio._engine.watch import current_scope
@@ -107,16 +114,16 @@ class Workflow(RunMaker, Generic[P, T_co, E_co]):
         run = Run(self._name)
         if self._settings is not DEFAULT_SETTINGS:
             run.settings = self._settings
-        step: Step[Any] = Step(run)
-        run.enter()
+        step: Step[Any] = Step(run, True)  # noqa: FBT003
+        run.token = current_saga.set(run)
         try:
-            value = await self._body(step, *args, **kwargs)
+            # Neither a list on the way to a tuple nor a copy of an empty dictionary.
+            given = (step,) + args  # noqa: RUF005
+            value = await (self._body(*given, **kwargs) if kwargs else self._body(*given))
         except Exit as exc:
             if exc.args[0] is not run or run.saga is not None or run.left is None:
                 return await end_failed(run, step, exc)
-            result: Result[Any, Any] = run.left.result
-            # The exit names its run: without this only the collector would free the two.
-            run.left = None
+            result: Result[Any, Any] = exc.args[1] if exc is run.left else run.left.result
         except BaseException as exc:
             return await end_failed(run, step, exc)
         else:
@@ -133,7 +140,7 @@ class Workflow(RunMaker, Generic[P, T_co, E_co]):
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Result[Any, Any]:
         run = open_run(self._name, self._settings, self.dependencies)
-        return await conclude_in_scope(run, self._body, Step(run), args, kwargs)
+        return await conclude_in_scope(run, self._body, Step(run, run.bare), args, kwargs)
 
     @overload
     def options(

@@ -62,7 +62,11 @@ class Crew:
             return True
         if failure is exc:
             return False
-        raise failure
+        try:
+            raise failure
+        finally:
+            # It holds this frame; without this the frame would hold it too.
+            del failure
 
     async def wait(self, exc: BaseException | None) -> BaseException | None:
         """Wait for all children, when the body of the block has ended with ``exc``, if anything.
@@ -81,7 +85,10 @@ class Crew:
             left = arrived
         if not self.failures:
             return left
-        return verdict(self.failures if left is None else [*self.failures, left])
+        failures = self.failures if left is None else [*self.failures, left]
+        # They hold the frames of the block, and those hold this crew.
+        self.failures = []
+        return verdict(failures)
 
     def fail(self, exception: BaseException, by: int | None, reason: str) -> None:
         """Record the failure of a child, or of the body, and cancel the others."""

@@ -23,7 +23,8 @@ if sys.version_info >= (3, 11):
 else:
     from exceptiongroup import BaseExceptionGroup
 
-_sequence = count()
+exit_order = count()
+"""Numbers the exits of the process, so that the earliest is known."""
 
 
 @final
@@ -57,17 +58,6 @@ class Exit(BaseException):
         # A nursery puts this in the reason of what it cancels, for every log to
         # read: the run, with all that its caller gave it, does not belong there.
         return f"Exit({shown(self.result.error)})"
-
-
-def exit_with(run: object, result: object) -> Exit:
-    """Make the exit that ends a run with a failure, stamped with its place in time.
-
-    Raises:
-      TypeError: ``result`` is not an ``Err``.
-    """
-    if result.__class__ is not Err:
-        refuse_result(result)
-    return Exit(run, cast("Err[Any]", result), next(_sequence))
 
 
 def check_result(value: Any) -> Result[Any, Any]:
@@ -168,7 +158,7 @@ __all__ = [
     "BaseExceptionGroup",
     "Exit",
     "check_result",
-    "exit_with",
+    "exit_order",
     "leaves",
     "note",
     "part_of",
