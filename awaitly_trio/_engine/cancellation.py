@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import trio
 
+from awaitly_trio._engine.options import EXPIRED
 from awaitly_trio._values.errors import TimedOut, UnexpectedError
 from awaitly_trio._values.exits import Exit, leaves
 from awaitly_trio._values.outcomes import Outcome
@@ -21,13 +22,14 @@ if TYPE_CHECKING:
 def outcome_of_result(result: Result[Any, Any]) -> Outcome:
     """Read a Result as the outcome of the scope that produced it."""
     if type(result) is Ok:
-        return Outcome("ok", result.value)
+        return Outcome("ok", result.value, why="deadline" if result is EXPIRED else None)
     error = result.error
     if type(error) is TimedOut:
         return Outcome("timed_out", error=error, cause=result.cause, why="deadline")
     if type(error) is UnexpectedError:
         return Outcome("defect", error=error, cause=error.cause)
-    return Outcome("error", error=error, cause=result.cause)
+    why: Why | None = "deadline" if type(result.cause) is TimedOut else None
+    return Outcome("error", error=error, cause=result.cause, why=why)
 
 
 def outcome_of_exception(

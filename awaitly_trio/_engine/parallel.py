@@ -281,7 +281,10 @@ class Block(Crew):
             failure = self._end_allowance(self._limit, failure)
         if self._run.watch is not None and self._scope is not None and self._token is not None:
             current_scope.reset(self._token)
-            outcome = Outcome("ok") if failure is None else outcome_of_exception(failure)
+            late = self._limit is not None and self._limit.cancelled_caught
+            outcome = Outcome("ok", why="deadline" if late else None)
+            if failure is not None:
+                outcome = outcome_of_exception(failure)
             self._run.watch.end(self._scope, outcome)
         if failure is None:
             return True

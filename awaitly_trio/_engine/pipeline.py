@@ -16,7 +16,7 @@ import trio
 from awaitly_trio._engine.attempts import attempt_all, invoke
 from awaitly_trio._engine.cancellation import outcome_of_exception, outcome_of_result
 from awaitly_trio._engine.hooks import gate_step, report_step
-from awaitly_trio._engine.options import NO_OPTIONS, StepOptions
+from awaitly_trio._engine.options import EXPIRED, NO_OPTIONS, StepOptions
 from awaitly_trio._engine.run import Run
 from awaitly_trio._engine.scoping import in_scope
 from awaitly_trio._engine.watch import current_scope
@@ -139,7 +139,7 @@ async def _hooked(call: Call) -> Result[Any, Any]:
 
 
 def _read(call: Call, result: Result[Any, Any]) -> Outcome:
-    if type(result) is Ok and not call.cached:
+    if type(result) is Ok and result is not EXPIRED and not call.cached:
         return Outcome("ok", result.value)
     outcome = outcome_of_result(check_result(result))
     return msgspec.structs.replace(outcome, cached=True) if call.cached else outcome

@@ -33,7 +33,8 @@ class Outcome(msgspec.Struct, frozen=True):
     ``cause`` is the exception of a ``"defect"`` or what led to an error.
     ``why``, ``by``, ``source`` and ``reason`` belong to ``"cancelled"`` and
     ``"timed_out"``: what kind of cancellation it was, the path of the scope that
-    caused it where it was one of ours, and Trio's own record of it.
+    caused it where it was one of ours, and Trio's own record of it.  ``why`` is
+    also that of a time limit whose expiry is an own error or the value ``None``.
     ``cached`` tells that the value was remembered and nothing ran.
     ``notes`` are failures that lost against this one.
     """
