@@ -28,12 +28,6 @@ async def take_first(step: Step[Any], *branches: Any, first: Any = "success") ->
     return await step.race(*branches, first=first)
 
 
-@pytest.fixture(params=["unwatched", "watched"])
-def observers(request: pytest.FixtureRequest) -> list[Recorder]:
-    """Return no observer, or one: watching must make no difference."""
-    return [] if request.param == "unwatched" else [Recorder()]
-
-
 # --- all
 
 

@@ -26,17 +26,16 @@ if TYPE_CHECKING:
     from awaitly_trio import Result
 
 
-@pytest.fixture(params=["unwatched", "watched"])
-def start(request: pytest.FixtureRequest) -> Any:
+@pytest.fixture
+def start(observers: list[Recorder]) -> Any:
     """Run a body, watched or not, and check what was recorded."""
-    recorder = Recorder()
-    observers = [] if request.param == "unwatched" else [recorder]
 
     async def one(body: Any, *args: Any) -> Result[Any, Any]:
         try:
             result: Result[Any, Any] = await workflow(body).options(observers=observers)(*args)
         finally:
-            recorder.check_laws()
+            for recorder in observers:
+                recorder.check_laws()
         return result
 
     return one

@@ -32,12 +32,6 @@ async def batches(step: Step[Any], fn: Any, items: Any, options: dict[str, Any])
     return await step.batch(fn, items, **options)
 
 
-@pytest.fixture(params=["unwatched", "watched"])
-def observers(request: pytest.FixtureRequest) -> list[Recorder]:
-    """Return no observer, or one: watching must make no difference."""
-    return [] if request.param == "unwatched" else [Recorder()]
-
-
 @pytest.fixture
 def map_each(observers: list[Recorder]) -> Any:
     """Return the mapping workflow, watched or not."""

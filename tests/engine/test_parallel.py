@@ -20,12 +20,6 @@ if TYPE_CHECKING:
     from awaitly_trio import Handle
 
 
-@pytest.fixture(params=["unwatched", "watched"])
-def observers(request: pytest.FixtureRequest) -> list[Recorder]:
-    """Return no observer, or one: watching must make no difference."""
-    return [] if request.param == "unwatched" else [Recorder()]
-
-
 async def test_branches_run_at_once(observers: list[Recorder], autojump_clock: MockClock) -> None:
     """The block takes as long as its slowest branch, and each handle has its value."""
 

@@ -109,12 +109,6 @@ async def works(step: Step[Any], way: str, dependency: Any, options: dict[str, A
     return await WAYS[way](step.options(**options), dependency)
 
 
-@pytest.fixture(params=["unwatched", "watched"])
-def observers(request: pytest.FixtureRequest) -> list[Recorder]:
-    """Return no observer, or one: watching must make no difference."""
-    return [] if request.param == "unwatched" else [Recorder()]
-
-
 every_way = pytest.mark.parametrize("way", EVERY_WAY)
 
 

@@ -49,11 +49,9 @@ def pool() -> Pool:
     return Pool()
 
 
-@pytest.fixture(params=["unwatched", "watched"])
-def using(request: pytest.FixtureRequest, pool: Pool) -> Any:
+@pytest.fixture
+def using(observers: list[Recorder], pool: Pool) -> Any:
     """Open some resources and run a body with them, watched or not."""
-    recorder = Recorder()
-    observers = [] if request.param == "unwatched" else [recorder]
 
     @workflow
     async def uses(step: Step[Any], names: str, body: Any, **options: Any) -> Any:
@@ -65,7 +63,8 @@ def using(request: pytest.FixtureRequest, pool: Pool) -> Any:
         try:
             return await uses.options(observers=observers)(names, body, **options)
         finally:
-            recorder.check_laws()
+            for recorder in observers:
+                recorder.check_laws()
 
     return one
 

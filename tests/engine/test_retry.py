@@ -26,13 +26,12 @@ async def calls(step: Step[Any], dependency: Any, options: dict[str, Any]) -> An
     return await step.options(**options)(dependency)
 
 
-@pytest.fixture(params=["unwatched", "watched"])
-def call(request: pytest.FixtureRequest) -> Any:
-    """Call one dependency with options; watching must make no difference."""
+@pytest.fixture
+def call(observers: list[Recorder]) -> Any:
+    """Call one dependency with options, watched or not."""
 
     async def one(dependency: Any, **options: Any) -> Any:
-        watched = {"observers": [Recorder()]} if request.param == "watched" else {}
-        return await calls.options(**watched)(dependency, options)
+        return await calls.options(observers=observers)(dependency, options)
 
     return one
 

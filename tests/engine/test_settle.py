@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trio
 from dependencies import Declined, Tally, crash, fail, forever, give
-from recorder import Recorder
 
 from awaitly_trio import Err, Ok, Step, UnexpectedError, workflow
 from awaitly_trio._tasks.settle import Abandoned
 
 if TYPE_CHECKING:
+    from recorder import Recorder
     from trio.testing import MockClock
 
     from awaitly_trio._tasks.settle import Settled
@@ -27,10 +27,9 @@ async def settles(
     return await step.settle(*branches, min_ok=min_ok, max_errors=max_errors)
 
 
-@pytest.fixture(params=["unwatched", "watched"])
-def settle(request: pytest.FixtureRequest) -> Any:
-    """Settle branches and return the record; watching must make no difference."""
-    observers = [] if request.param == "unwatched" else [Recorder()]
+@pytest.fixture
+def settle(observers: list[Recorder]) -> Any:
+    """Settle branches, watched or not, and return the record."""
 
     async def one(*branches: Any, **limits: Any) -> Any:
         result = await settles.options(observers=observers)(*branches, **limits)
