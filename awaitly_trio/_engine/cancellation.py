@@ -68,6 +68,13 @@ def outcome_of_exception(
     return _of_exit(min(exits, key=lambda each: each.order), exception)
 
 
+def outcome_of_block(leaving: BaseException | None, *, late: bool = False) -> Outcome:
+    """Read what leaves a block, if anything does; ``late`` tells that its time ran out."""
+    if leaving is not None:
+        return outcome_of_exception(leaving)
+    return Outcome("ok", why="deadline" if late else None)
+
+
 def _of_exit(winner: Exit, exception: BaseException) -> Outcome:
     """Read what ends a run, alone or as the earliest exit of a group."""
     failed = outcome_of_result(winner.result)

@@ -14,7 +14,7 @@ import trio
 from typing_extensions import ParamSpec, TypeVar
 
 from awaitly_trio._engine.attempts import expired
-from awaitly_trio._engine.cancellation import outcome_of_exception
+from awaitly_trio._engine.cancellation import outcome_of_block
 from awaitly_trio._engine.options import NO_OPTIONS, StepOptions, changed
 from awaitly_trio._engine.pipeline import Call, checkpoint, perform, read_cancelled
 from awaitly_trio._engine.watch import current_scope
@@ -22,7 +22,6 @@ from awaitly_trio._tasks.crew import HELD, Crew
 from awaitly_trio._values.callables import name_of
 from awaitly_trio._values.errors import RunClosedError
 from awaitly_trio._values.events import StepTimedOut
-from awaitly_trio._values.outcomes import Outcome
 from awaitly_trio._values.result import Ok
 
 if TYPE_CHECKING:
@@ -282,10 +281,7 @@ class Block(Crew):
         if self._run.watch is not None and self._scope is not None and self._token is not None:
             current_scope.reset(self._token)
             late = self._limit is not None and self._limit.cancelled_caught
-            outcome = Outcome("ok", why="deadline" if late else None)
-            if failure is not None:
-                outcome = outcome_of_exception(failure)
-            self._run.watch.end(self._scope, outcome)
+            self._run.watch.end(self._scope, outcome_of_block(failure, late=late))
         if failure is None:
             return True
         if failure is exc:

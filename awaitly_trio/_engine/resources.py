@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any, Generic, final
 
 from typing_extensions import ParamSpec, TypeVar
 
-from awaitly_trio._engine.cancellation import outcome_of_exception
+from awaitly_trio._engine.cancellation import outcome_of_block
 from awaitly_trio._engine.pipeline import Call, perform
 from awaitly_trio._engine.watch import current_scope
 from awaitly_trio._tasks.resource import ResourceScope
 from awaitly_trio._values.exits import check_result
-from awaitly_trio._values.outcomes import Outcome
 from awaitly_trio._values.result import Ok
 
 if TYPE_CHECKING:
@@ -95,11 +94,11 @@ class Resources(Generic[E_contra]):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        outcome = Outcome("ok") if exc is None else outcome_of_exception(exc)
+        outcome = outcome_of_block(exc)
         try:
             await self._held.__aexit__(kind, exc, traceback)  # noqa: ASYNC102  # it shields
         except BaseException as failed:
-            outcome = outcome_of_exception(failed)
+            outcome = outcome_of_block(failed)
             raise
         finally:
             if self._run.watch is not None and self._scope is not None and self._token is not None:
