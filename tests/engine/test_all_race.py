@@ -50,7 +50,7 @@ async def test_all_values_of_a_mapping_come_under_its_keys(
     result = await take_all.options(observers=observers)(branches)
 
     assert result == Ok({"a": 1, "b": 2, 3: 3})
-    assert list(result.value) == ["a", "b", 3]  # type: ignore[union-attr]
+    assert list(result.value) == ["a", "b", 3]
 
 
 @pytest.mark.parametrize(("branches", "value"), [((), ()), (({},), {})])

@@ -438,7 +438,7 @@ async def test_a_limited_block_may_be_left_without_an_error(
 
     @workflow
     async def waits(step: Step[Any]) -> list[Any]:
-        async with step.options(timeout=3, on_timeout=None).parallel("offers") as group:
+        async with step.options(timeout=3, on_timeout=None).parallel("offers") as group:  # type: ignore[attr-defined]
             offers = [group.start_soon(give, after, after=after) for after in (1, 2, 9)]
         return [offer.value for offer in offers if offer.is_done]
 
@@ -458,7 +458,7 @@ async def test_a_failure_in_a_limited_block_is_the_failure(
 
     @workflow
     async def waits(step: Step[Any], dependency: Any, *args: Any) -> None:
-        async with step.options(timeout=3, on_timeout=None).parallel() as group:
+        async with step.options(timeout=3, on_timeout=None).parallel() as group:  # type: ignore[attr-defined]
             group.start_soon(dependency, *args)
 
     watched = waits.options(observers=observers)

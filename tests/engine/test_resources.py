@@ -54,7 +54,7 @@ def using(observers: list[Recorder], pool: Pool) -> Any:
     """Open some resources and run a body with them, watched or not."""
 
     @workflow
-    async def uses(step: Step[Any], names: str, body: Any, **options: Any) -> Any:
+    async def uses(step: Step[Any], /, names: str, body: Any, **options: Any) -> Any:
         async with step.resources(**options) as resources:
             held = [await resources.acquire(pool.open, pool.close, name) for name in names]
             return await body(step, resources, held)

@@ -390,7 +390,12 @@ async def test_a_predicate_sees_errors_of_the_dependencys_own_type(
 ) -> None:
     """Nothing is wrapped on the way to it."""
     seen: list[object] = []
-    rule = Retry(spaced(1, attempts=2), on=lambda error, attempt: bool(seen.append(error)))
+
+    def never(error: object, attempt: int) -> bool:
+        seen.append(error)
+        return False
+
+    rule = Retry(spaced(1, attempts=2), on=never)
 
     await call(lambda: fail(Declined("x")), retry=rule)
 

@@ -78,7 +78,8 @@ async def test_some_ends_the_run_for_none() -> None:
     """What is missing becomes the planned error."""
 
     async def body(step: Step[Any]) -> object:
-        return step.some({}.get("name"), NotFound("name"))
+        known: dict[str, str] = {}
+        return step.some(known.get("name"), NotFound("name"))
 
     assert await run(body) == Err(NotFound("name"))
 
