@@ -12,8 +12,9 @@ import importlib
 import inspect
 import pkgutil
 import sys
+from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_origin
 
 import awaitly_trio
 
@@ -33,6 +34,8 @@ def module_names() -> list[str]:
 
 def parameters(thing: Any) -> str:
     """Return the parameters of a callable; ``=`` marks those that may be left out."""
+    if inspect.isclass(thing) and issubclass(thing, Enum):
+        return ""  # how an enum is looked up differs from Python to Python
     try:
         signature = inspect.signature(thing)
     except (TypeError, ValueError):
@@ -65,7 +68,8 @@ def describe(module_name: str) -> str:
     lines = [module_name]
     for name in sorted(module.__all__):
         thing = getattr(module, name)
-        if inspect.isclass(thing):
+        # Python 3.10 takes an alias such as ``Callable[[int], str]`` for a class.
+        if inspect.isclass(thing) and get_origin(thing) is None:
             lines += [f"    class {name}{parameters(thing)}"]
             lines += [f"        {member}" for member in members(thing)]
         elif inspect.isroutine(thing):
