@@ -10,7 +10,7 @@ import trio
 from awaitly_trio._engine.pipeline import Call, perform, read_cancelled
 from awaitly_trio._engine.saga_block import BranchSagas
 from awaitly_trio._engine.watch import current_scope
-from awaitly_trio._tasks.batch import run_batches
+from awaitly_trio._tasks.batch import check_items, run_batches
 from awaitly_trio._tasks.crew import Crew
 from awaitly_trio._tasks.gather import gather
 from awaitly_trio._tasks.mapping import map_each
@@ -130,6 +130,7 @@ async def batch_of(  # noqa: PLR0917  # handed on by the pipeline, which knows p
         crews.append(Crew())
         return crews[-1]
 
+    check_items(items)
     tell = _progress(run, len(items))
     if on_progress is not None:
         check_sync(on_progress, "on_progress")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, final
 
 import msgspec
@@ -78,9 +79,10 @@ async def run_batches(
 
     Raises:
       ValueError: ``size``, ``limit`` or ``delay`` is out of range.
-      TypeError: ``on_progress`` is async.
+      TypeError: ``items`` is no sequence, or ``on_progress`` is async.
       Exception: What a function raised, except ``on_progress``: that is logged.
     """
+    check_items(items)
     _check_size(size)
     check_limit(limit)
     if on_progress is not None:
@@ -112,6 +114,20 @@ async def run_batches(
             if type(checked) is Err:
                 return Err(checked.error, BatchPosition(batch, None, checked.cause))
     return Ok(values)
+
+
+def check_items(items: object) -> None:
+    """Refuse items that cannot be counted and cut into batches.
+
+    Raises:
+      TypeError: They are no sequence, such as a list.
+    """
+    if not (hasattr(items, "__len__") and hasattr(items, "__getitem__")) or isinstance(
+        items, Mapping
+    ):
+        raise TypeError(
+            f"items must be a sequence, got {items!r}: write list(...), or map over what is endless"
+        )
 
 
 def _check_size(size: object) -> None:

@@ -452,6 +452,18 @@ async def test_a_progress_callback_that_raises_changes_nothing(
     assert "progress" in caplog.text
 
 
+@pytest.mark.parametrize(
+    "items", [iter([1]), {1, 2}, {0: "a"}, 3], ids=["iterator", "set", "mapping", "number"]
+)
+async def test_what_cannot_be_cut_into_batches_is_refused(batch: Any, items: Any) -> None:
+    """The message says what to write instead."""
+    result = await batch(give, items, size=1, limit=1)
+
+    assert isinstance(result, Err)
+    assert isinstance(result.cause, TypeError)
+    assert f"items must be a sequence, got {items!r}: write list(...)" in str(result.cause)
+
+
 async def test_an_async_progress_callback_is_refused(batch: Any) -> None:
     """Nobody would await it."""
 
