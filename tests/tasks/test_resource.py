@@ -52,7 +52,7 @@ async def test_nothing_is_held_outside_the_block() -> None:
     scope = ResourceScope()
     released: list[str] = []
 
-    with pytest.raises(RunClosedError, match="'append' has ended"):
+    with pytest.raises(RunClosedError, match="'append' has not begun"):
         scope.hold("a", released.append)
     async with scope:
         pass
