@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 
+from awaitly_trio._engine.block import Handle
 from awaitly_trio._engine.decorator import run, workflow
 from awaitly_trio._engine.opening import observing
-from awaitly_trio._engine.parallel import Group, Handle
+from awaitly_trio._engine.parallel import Group
 from awaitly_trio._engine.step import Step
 from awaitly_trio._engine.step_cache import StepCache
 from awaitly_trio._engine.watch import Observer
