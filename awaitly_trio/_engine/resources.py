@@ -10,6 +10,7 @@ from awaitly_trio._engine.cancellation import outcome_of_block
 from awaitly_trio._engine.pipeline import Call, perform
 from awaitly_trio._engine.watch import current_scope
 from awaitly_trio._tasks.resource import ResourceScope
+from awaitly_trio._values.errors import RunClosedError
 from awaitly_trio._values.exits import check_result
 from awaitly_trio._values.result import Ok
 
@@ -65,7 +66,7 @@ class Resources(Generic[E_contra]):
             async def acquired(*args: Any, **kwargs: Any) -> Result[T, Any]:
                 result = check_result(await dependency(*args, **kwargs))
                 if type(result) is Ok:
-                    self._held.hold(result.value, release)
+                    await self._hold(result.value, release)
                 return result
 
             return acquired
@@ -76,6 +77,15 @@ class Resources(Generic[E_contra]):
             value: T = result.value
             return value
         raise self._run.exit(result)
+
+    async def _hold(self, value: Any, release: Callable[[Any], object]) -> None:
+        """Hold what was acquired; not a checkpoint while the block is open."""
+        try:
+            self._held.hold(value, release)
+        except RunClosedError:
+            # The block ended while this was being acquired, so nobody else would do it.
+            await self._held.release(value, release)
+            raise
 
     async def __aenter__(self) -> Resources[E_contra]:
         run = self._run

@@ -116,6 +116,17 @@ class ResourceScope:
             what = "resource scope for"
             raise RunClosedError(what, name_of(release), self._begun)
 
+    async def release(self, value: T, release: Callable[[T], Any]) -> None:
+        """Release a thing at once, in a shield, as the end of the block would.
+
+        Raises:
+          TimeoutError: It took too long.
+          BaseException: What the release raised.
+        """
+        failed = await self._release(value, release)
+        if failed is not None:
+            raise failed
+
     async def _release(self, value: Any, release: Callable[[Any], Any]) -> BaseException | None:
         """Release one thing; return what went wrong."""
         try:

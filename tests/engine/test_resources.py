@@ -359,6 +359,32 @@ async def test_a_block_that_was_not_entered_says_so(pool: Pool) -> None:
     )
 
 
+async def test_what_is_acquired_too_late_is_released_at_once(
+    pool: Pool, autojump_clock: MockClock
+) -> None:
+    """By a task that is still at it when the block has ended."""
+    raised: list[Exception] = []
+
+    async def slowly(name: str) -> Any:
+        await trio.sleep(2)
+        return await pool.open(name)
+
+    async def body(step: Step[Any]) -> None:
+        async def late(resources: Resources[Any]) -> None:
+            try:
+                await resources.acquire(slowly, pool.close, "a")
+            except RunClosedError as exc:
+                raised.append(exc)
+
+        async with trio.open_nursery() as nursery, step.resources() as resources:
+            nursery.start_soon(late, resources)
+            await trio.sleep(1)
+
+    assert await run(body) == Ok(None)
+    assert pool.log == ["open a", "close a"]
+    assert len(raised) == 1
+
+
 async def test_a_hook_cannot_come_between_acquiring_and_holding(
     pool: Pool, autojump_clock: MockClock
 ) -> None:
