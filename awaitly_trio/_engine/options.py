@@ -27,8 +27,9 @@ it from a ``None`` that the step gave."""
 class StepOptions(msgspec.Struct, frozen=True):
     """The options of one configured step, checked and in seconds.
 
-    The last four follow from the others: ``changes_flow`` tells whether anything but the
-    name and the texts for observers is set; ``only_retries`` and ``only_times`` that all
+    The last five follow from the others: ``undoes`` tells whether something is set that only
+    a compensated step can honour; ``changes_flow`` whether anything but the name and the
+    texts for observers is set; ``only_retries`` and ``only_times`` that all
     there is are retries of planned errors, where a success needs nothing, or a timeout;
     ``protected`` is the last dependency and what ``protect`` made of it.
     """
@@ -46,6 +47,7 @@ class StepOptions(msgspec.Struct, frozen=True):
     compensate_unknown: Any = None
     depends_on: tuple[str, ...] = ()
 
+    undoes: bool = False
     changes_flow: bool = False
     only_retries: bool = False
     only_times: bool = False
@@ -53,11 +55,13 @@ class StepOptions(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         others = (self.key, self.total_timeout, self.fallback, self.policy)
-        rest = self.undoes or any(each is not None for each in others)
+        undoes = self.compensate_unknown is not None or bool(self.depends_on)
+        rest = undoes or any(each is not None for each in others)
         retry, timeout = self.retry, self.timeout
         retries_plainly = retry is not None and not (retry.exceptions or retry.schedule.is_timed)
         # Read on every call, but decided once.
         decide = msgspec.structs.force_setattr
+        decide(self, "undoes", undoes)
         decide(self, "changes_flow", rest or timeout is not None or retry is not None)
         decide(self, "only_retries", retries_plainly and timeout is None and not rest)
         decide(self, "only_times", timeout is not None and retry is None and not rest)
@@ -83,11 +87,6 @@ class StepOptions(msgspec.Struct, frozen=True):
     def is_limited(self) -> bool:
         """Whether a timeout is set."""
         return self.timeout is not None or self.total_timeout is not None
-
-    @property
-    def undoes(self) -> bool:
-        """Whether something is set that only a compensated step can honour."""
-        return self.compensate_unknown is not None or bool(self.depends_on)
 
 
 NO_OPTIONS = StepOptions()

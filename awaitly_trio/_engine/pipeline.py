@@ -151,7 +151,7 @@ def answer(call: Call) -> Awaitable[Result[Any, Any]]:
     if options.key is not None:
         cache = call.run.settings.cache
         if cache is not None:
-            return cache.once(call, partial(attempt_all, call))
+            return cache.once(call, attempt_all)
     if options.changes_flow:
         return attempt_all(call)
     # The call itself: who awaits it checks that it gave a Result.

@@ -73,7 +73,7 @@ class StepCache:
         self._flights: dict[Key, _Flight] = {}
 
     async def once(
-        self, call: Call, work: Callable[[], Awaitable[Result[Any, Any]]]
+        self, call: Call, work: Callable[[Call], Awaitable[Result[Any, Any]]]
     ) -> Result[Any, Any]:
         """Answer a call from memory, or from the same call under way, or run it.
 
@@ -109,13 +109,13 @@ class StepCache:
         return self._kept.statistics()
 
     async def _lead(
-        self, call: Call, key: Key, work: Callable[[], Awaitable[Result[Any, Any]]]
+        self, call: Call, key: Key, work: Callable[[Call], Awaitable[Result[Any, Any]]]
     ) -> Result[Any, Any]:
         flight = self._flights[key] = _Flight()
         token = _around.set((*_around.get(), flight))
         call.tell(CacheMiss, key=key[1])
         try:
-            result = await work()
+            result = await work(call)
             flight.result = self._guarded(call, result)
             if self._is_kept(result):
                 self._kept.put(key, flight.result, self._timeline.now(), self._ttl)
