@@ -9,11 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
+import trio
 
 from awaitly_trio._engine.cancellation import notes_of, outcome_of_result
 from awaitly_trio._engine.hooks import refused_by
 from awaitly_trio._engine.saga_unwind import conclude_saga
 from awaitly_trio._engine.scoping import in_scope
+from awaitly_trio._values.callables import behind_partials
 from awaitly_trio._values.errors import RunRefusedError, UnexpectedError
 from awaitly_trio._values.exits import BaseExceptionGroup, Exit, part_of
 from awaitly_trio._values.result import Err, Ok
@@ -27,6 +29,20 @@ if TYPE_CHECKING:
     from awaitly_trio._values.result import Result
 
 
+def interruptible(body: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """Let Ctrl-C arrive anywhere in a body, although what calls it is protected; return it."""
+    function: Any = behind_partials(body)
+    function = getattr(function, "__func__", function)
+    if not hasattr(function, "__code__"):
+        function = getattr(function.__class__, "__call__", None)  # noqa: B004  # as a call does
+    if hasattr(function, "__code__"):
+        trio.lowlevel.disable_ki_protection(function)
+    return body
+
+
+# Ctrl-C arrives in the body, and wherever it waits; not between the end of the
+# body and that of its run, where it would lose what has to be undone.
+@trio.lowlevel.enable_ki_protection
 async def conclude(
     run: Run,
     body: Callable[..., Awaitable[Any]],
@@ -52,6 +68,7 @@ RESULTS = frozenset((Ok, Err))
 """What a body must not return."""
 
 
+@trio.lowlevel.enable_ki_protection
 async def end_returned(run: Run, step: StepBase, value: object) -> Result[Any, Any]:
     """End a run whose body returned a value.
 
@@ -69,6 +86,7 @@ async def end_returned(run: Run, step: StepBase, value: object) -> Result[Any, A
     return result
 
 
+@trio.lowlevel.enable_ki_protection
 async def end_failed(run: Run, step: StepBase, exc: BaseException) -> Result[Any, Any]:
     """End a run whose body raised; what must leave is raised again."""
     result, leaving = _sorted(run, exc)

@@ -62,7 +62,7 @@ _OF_BARE_RUNS = ("name", "saga", "is_saga")
 
 def is_plain(settings: RunSettings) -> bool:
     """Whether a run with these settings is bare as long as nobody around it watches."""
-    return all(
+    return settings is DEFAULT_SETTINGS or all(
         getattr(settings, name) is getattr(DEFAULT_SETTINGS, name)
         for name in RunSettings.__struct_fields__
         if name not in _OF_BARE_RUNS
@@ -132,6 +132,8 @@ class Run(msgspec.Struct, eq=False):
         """Refuse steps from now on, and forget the exit but for its notes."""
         self.closed = True
         self.bare = False
+        if self.watch is not None and self.scope is not None:
+            self.watch.end_left(self.scope)
         if self.left is not None:
             if self.watch is not None:
                 self.notes = notes_of(self.left)

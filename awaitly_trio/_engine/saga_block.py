@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, final
+
+import trio
 
 from awaitly_trio._engine.cancellation import outcome_of_exception
 from awaitly_trio._engine.pipeline import checkpoint
@@ -42,6 +45,7 @@ class SagaBlock:
         self._scope: Scope | None = None
         self._scope_token: Token[Scope | None] | None = None
 
+    @trio.lowlevel.enable_ki_protection
     async def __aenter__(self) -> SagaBlock:
         run = self._run
         run.check_open()
@@ -54,6 +58,7 @@ class SagaBlock:
         self._token = current_saga.set(self._ledger)
         return self
 
+    @trio.lowlevel.enable_ki_protection
     async def __aexit__(
         self,
         kind: type[BaseException] | None,
@@ -65,9 +70,10 @@ class SagaBlock:
             join(self._ledger)
             self._end(Outcome("ok"))
             return
-        failure = await undo_and_leave(self._ledger, exc)  # noqa: ASYNC102  # it shields itself
+        interrupts = await _undo(self._ledger, exc)  # noqa: ASYNC102  # it shields itself
+        failure = verdict([*interrupts, exc])
         self._end(outcome_of_exception(failure))
-        if failure is not exc:
+        if interrupts:
             raise failure
 
     def _end(self, outcome: Outcome) -> None:
@@ -75,14 +81,6 @@ class SagaBlock:
         if watch is not None and self._scope is not None and self._scope_token is not None:
             current_scope.reset(self._scope_token)
             watch.end(self._scope, outcome)
-
-
-async def undo_and_leave(ledger: Ledger, exc: BaseException) -> BaseException:
-    """Undo a saga that an exception leaves; return what has to leave now."""
-    undoing = await unwind(ledger, exc)
-    hand_up(ledger)
-    interrupts = [] if undoing is None else undoing.interrupts
-    return verdict([*interrupts, exc]) if interrupts else exc
 
 
 @final
@@ -100,33 +98,15 @@ class BranchSagas:
 
     def wrap(
         self, index: int, branch: Callable[..., Awaitable[Result[Any, Any]]]
-    ) -> Callable[..., Awaitable[Result[Any, Any]]]:
+    ) -> Callable[[], Awaitable[Result[Any, Any]]]:
         """Return a branch that is a saga of its own."""
-        ledger = self._ledgers[index]
-
-        async def working() -> Result[Any, Any]:
-            # Never reset: the task of a branch ends with it.
-            current_saga.set(ledger)
-            try:
-                result = await branch()
-            except BaseException as exc:
-                failure = await undo_and_leave(ledger, exc)  # noqa: ASYNC102  # it shields itself
-                if failure is exc:
-                    # It holds this frame; without this the frame would hold it too.
-                    del failure
-                    raise
-                raise failure from None  # noqa: ASYNC104  # holds what was caught
-            if type(result) is Err:
-                await _undo(ledger, result.error)
-            return result
-
-        return working
+        return partial(_work, self._ledgers[index], branch)
 
     async def choose(self, winner: int | None) -> None:
         """Keep what one branch did, or all if there is no winner, and undo what the others did."""
         for index, ledger in enumerate(self._ledgers):
             if ledger.state == "open" and winner is not None and index != winner:
-                await _undo(ledger, None)
+                _raise(await _undo(ledger, None))
             elif ledger.state == "open":
                 join(ledger)
 
@@ -137,8 +117,33 @@ class BranchSagas:
                 join(ledger)
 
 
-async def _undo(ledger: Ledger, error: Any) -> None:
+@trio.lowlevel.enable_ki_protection
+async def _work(
+    ledger: Ledger, branch: Callable[..., Awaitable[Result[Any, Any]]]
+) -> Result[Any, Any]:
+    """Run a branch as a saga; what it did stays pending when it succeeded."""
+    # Never reset: the task of a branch ends with it.
+    current_saga.set(ledger)
+    try:
+        result = await branch()
+    except BaseException as exc:
+        interrupts = await _undo(ledger, exc)  # noqa: ASYNC102  # it shields itself
+        if interrupts:
+            raise verdict([*interrupts, exc]) from None  # noqa: ASYNC104  # holds both
+        # No name is bound to what leaves: with this frame it would be a ring.
+        raise
+    if type(result) is Err:
+        _raise(await _undo(ledger, result.error))
+    return result
+
+
+async def _undo(ledger: Ledger, error: Any) -> list[BaseException]:
+    """Undo a saga inside another one; return the interrupts that have to leave now."""
     undoing = await unwind(ledger, error)
     hand_up(ledger)
-    if undoing is not None and undoing.interrupts:
-        raise verdict(undoing.interrupts)
+    return [] if undoing is None else undoing.interrupts
+
+
+def _raise(interrupts: list[BaseException]) -> None:
+    if interrupts:
+        raise verdict(interrupts)

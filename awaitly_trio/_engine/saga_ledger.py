@@ -62,8 +62,9 @@ class Ledger(msgspec.Struct, eq=False):
     that moreover no task can be in another ledger of the run.  ``state`` is
     ``"joined"`` when the saga succeeded, and its entries belong to the one
     around it, and ``"undone"`` from the moment it failed.  ``residue`` is what
-    could not be undone in it and in sagas inside it; ``replayed`` are the keys
-    of steps that were answered from the record of their own run.
+    could not be undone in it and in sagas inside it.  ``blocks`` are the sagas
+    inside it that have not ended; ``replayed`` are the keys of steps that were
+    answered from the record of their own run.
     """
 
     run: Run
@@ -76,6 +77,7 @@ class Ledger(msgspec.Struct, eq=False):
     state: Literal["open", "joined", "undone"] = "open"
     is_merged: bool = False
     residue: tuple[Uncompensated, ...] = ()
+    blocks: set[Ledger] | None = None
     replayed: set[str] | None = None
 
 
@@ -109,9 +111,13 @@ def block_in(run: Run, name: str, options: SagaOptions | None = None) -> Ledger:
     place = place_of(run)
     options = options or options_at(place)
     run.has_blocks = True
-    if run.saga is not None:
-        run.saga.is_direct = False
-    return Ledger(run, options, name, place, options.order == "newest_first", is_direct=False)
+    outer = place if isinstance(place, Ledger) else root_of(place)
+    outer.is_direct = False
+    block = Ledger(run, options, name, place, options.order == "newest_first", is_direct=False)
+    if outer.blocks is None:
+        outer.blocks = set()
+    outer.blocks.add(block)
+    return block
 
 
 def options_at(place: Place | None) -> SagaOptions:
@@ -158,10 +164,26 @@ def enclosing(ledger: Ledger) -> Ledger | None:
     return None
 
 
+def end(ledger: Ledger, state: Literal["joined", "undone"]) -> None:
+    """End a saga, and with it those inside it whose block was never left.
+
+    That takes an interrupt between two instructions, or a task that outlives the
+    block that it was started in.
+    """
+    while ledger.blocks:
+        join(next(iter(ledger.blocks)))
+    ledger.state = state
+    ledger.is_quick = ledger.is_direct = False
+    above = ledger.above
+    if above is not None:
+        outer: Ledger | None = above if isinstance(above, Ledger) else above.saga
+        if outer is not None and outer.blocks is not None:
+            outer.blocks.discard(ledger)
+
+
 def join(ledger: Ledger) -> None:
     """End a saga that succeeded: what it would undo belongs to the saga around it, if any."""
-    ledger.state = "joined"
-    ledger.is_quick = ledger.is_direct = False
+    end(ledger, "joined")
     if ledger.entries or ledger.residue:
         outer = enclosing(ledger)
         if outer is not None:

@@ -141,9 +141,10 @@ async def _at_once(undoing: Undoing, entries: list[Entry], agenda: Agenda) -> li
     while crowd.ready and not undoing.is_over:
         cut_by: BaseException | None = None
         try:
-            with trio.CancelScope(deadline=undoing.end, shield=True):
-                async with trio.open_nursery() as nursery:
-                    crowd.launch(nursery)
+            async with trio.open_nursery() as nursery:
+                nursery.cancel_scope.shield = True
+                nursery.cancel_scope.deadline = undoing.end
+                crowd.launch(nursery)
         except BaseException as exc:  # noqa: ASYNC103  # leaves when all is done
             cut_by = exc
         crowd.gather_up(cut_by)
@@ -187,6 +188,7 @@ class _Crowd:
         for index in cut:
             self._finish(index)
 
+    @trio.lowlevel.enable_ki_protection  # an interrupt ends compensations, not their record
     async def _work(self, index: int, nursery: trio.Nursery) -> None:
         undoing, entry = self._undoing, self._entries[index]
         trace: TracebackType | None = None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from awaitly_trio._engine.saga_ledger import enclosing, join, labels_of
+from awaitly_trio._engine.saga_ledger import enclosing, end, join, labels_of
 from awaitly_trio._engine.saga_orders import undo_all
 from awaitly_trio._engine.saga_undo import Undoing, tell
 from awaitly_trio._values import events
@@ -56,8 +56,7 @@ async def unwind(ledger: Ledger, error: Any, cause: Any = None) -> Undoing | Non
       What came of it, whose interrupts have to leave; ``None`` where there was
       nothing to undo.
     """
-    ledger.state = "undone"
-    ledger.is_quick = ledger.is_direct = False
+    end(ledger, "undone")
     entries = ledger.entries
     if not entries:
         return None

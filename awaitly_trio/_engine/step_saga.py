@@ -6,6 +6,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Generic
 
 import msgspec
+import trio
 from typing_extensions import ParamSpec, TypeVar
 
 from awaitly_trio._engine.options import check_label
@@ -32,6 +33,9 @@ E_contra = TypeVar("E_contra", contravariant=True)
 class SagaStep(StepBase, Generic[E_contra]):
     """Runs steps whose effects are undone when the saga around them fails."""
 
+    # An interrupt between the completion of a step and its entry would lose the
+    # entry: inside a compensated step Ctrl-C arrives at checkpoints only.
+    @trio.lowlevel.enable_ki_protection
     async def compensated(
         self,
         fn: Callable[P, Awaitable[Ok[T] | Err[E_contra | UnexpectedError]]],
@@ -78,6 +82,7 @@ class SagaStep(StepBase, Generic[E_contra]):
         returned: T = self._value_of(await compensated(call, compensate))
         return returned
 
+    @trio.lowlevel.enable_ki_protection  # as above
     async def pivot(
         self,
         fn: Callable[P, Awaitable[Ok[T] | Err[E_contra | UnexpectedError]]],

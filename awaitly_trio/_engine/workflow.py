@@ -11,6 +11,7 @@ from types import MethodType
 from typing import TYPE_CHECKING, Any, Generic, final, overload
 
 import msgspec
+import trio
 from typing_extensions import ParamSpec, TypeVar, get_type_hints
 
 from awaitly_trio._engine.boundary import (
@@ -18,6 +19,7 @@ from awaitly_trio._engine.boundary import (
     conclude_in_scope,
     end_failed,
     end_returned,
+    interruptible,
 )
 from awaitly_trio._engine.opening import open_run, with_settings
 from awaitly_trio._engine.run import (
@@ -73,7 +75,7 @@ class Workflow(RunMaker, Generic[P, T_co, E_co]):
         if not callable(body):
             msg = f"a workflow needs an async function that takes the step first, got {body!r}"
             raise TypeError(msg)
-        self._body = body
+        self._body = interruptible(body)
         self.dependencies = dependencies
         self._settings = settings
         self._is_plain = is_plain(settings)
@@ -100,6 +102,7 @@ class Workflow(RunMaker, Generic[P, T_co, E_co]):
         msg = f"workflow {self._name!r} declares no errors: annotate its step as Step[...]"
         raise TypeError(msg)
 
+    @trio.lowlevel.enable_ki_protection  # as ``conclude``
     async def __call__(
         self, *args: P.args, **kwargs: P.kwargs
     ) -> Result[T_co, E_co | UnexpectedError]:
