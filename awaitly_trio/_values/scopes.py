@@ -69,6 +69,7 @@ class Scope(msgspec.Struct, eq=False):
     ended: float | None = None
     owner: Any = None
     names: dict[str, int] | None = None
+    _path: str | None = None
 
     def occurrence(self, name: str) -> int:
         """Count one more child of a name, and return its number."""
@@ -84,18 +85,18 @@ class Scope(msgspec.Struct, eq=False):
         The characters that separate are escaped in names as in URLs, so no two
         scopes of a run share a path.
         """
-        name = self.name.translate(_ESCAPES)
+        # Most are names of functions, which hold nothing to escape.
+        name = self.name if self.name.isidentifier() else self.name.translate(_ESCAPES)
         return name if self.number == 1 else f"{name}#{self.number}"
 
     @property
     def path(self) -> str:
         """The segments from the outermost workflow to this scope, joined by ``/``."""
-        parts: list[str] = []
-        scope: Scope | None = self
-        while scope is not None:
-            parts.append(scope.segment)
-            scope = scope.parent
-        return "/".join(reversed(parts))
+        if self._path is None:
+            above = self.parent
+            # Kept, because every event of a scope has it, and its children's begin with it.
+            self._path = self.segment if above is None else f"{above.path}/{self.segment}"
+        return self._path
 
     def __repr__(self) -> str:
         state = "running" if self.ended is None else "ended"
