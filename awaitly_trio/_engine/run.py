@@ -80,6 +80,7 @@ class Run(msgspec.Struct, eq=False):
     ``bare`` is true while the run is open and a step has nothing to do but the
     call.  ``left`` is the earliest exit of the run, so that one which user code
     swallows still counts; ``notes`` are its notes, once the run has ended.
+    ``live`` are its scopes that have begun and not ended.
     ``saga`` is what it would have to undo, once there is something; ``token``
     leads to the saga around it, and ``has_blocks`` tells that there may be sagas
     inside it.
@@ -93,6 +94,7 @@ class Run(msgspec.Struct, eq=False):
     settings: RunSettings = DEFAULT_SETTINGS
     watch: Watch | None = None
     scope: Scope | None = None
+    live: dict[int, Scope] = {}
     declared: frozenset[int] | None = None
     replace: dict[Any, Any] | None = None
     saga: Any = None
@@ -132,7 +134,7 @@ class Run(msgspec.Struct, eq=False):
         """Refuse steps from now on, and forget the exit but for its notes."""
         self.closed = True
         self.bare = False
-        if self.watch is not None and self.scope is not None:
+        if self.live and self.watch is not None and self.scope is not None:
             self.watch.end_left(self.scope)
         if self.left is not None:
             if self.watch is not None:

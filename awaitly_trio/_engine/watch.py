@@ -17,12 +17,12 @@ import trio
 from awaitly_trio._tasks.clocks import wall_clock
 from awaitly_trio._values.callables import is_async
 from awaitly_trio._values.events import ScopeEnded, ScopeStarted
+from awaitly_trio._values.outcomes import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from awaitly_trio._values.events import Event
-    from awaitly_trio._values.outcomes import Outcome
     from awaitly_trio._values.scopes import Scope
 
 logger = logging.getLogger("awaitly_trio")
@@ -101,6 +101,7 @@ class Watch:
 
     def start(self, scope: Scope) -> None:
         """Tell that a scope began."""
+        scope.owner.live[scope.id] = scope
         for tell in self._starts:
             try:
                 tell(scope)
@@ -122,8 +123,11 @@ class Watch:
             )
 
     def end(self, scope: Scope, outcome: Outcome) -> None:
-        """Tell that a scope ended."""
+        """Tell that a scope ended; only the first time counts."""
+        if scope.ended is not None:
+            return
         scope.ended = self.now()
+        scope.owner.live.pop(scope.id, None)
         for tell in self._ends:
             try:
                 tell(scope, outcome)
@@ -139,10 +143,19 @@ class Watch:
                 outcome=outcome,
             )
 
+    def end_left(self, run: Scope) -> None:
+        """Tell of those scopes of a run that it ends before them.
+
+        They belong to tasks that the body started in a nursery from outside.
+        """
+        for scope in [*reversed(run.owner.live.values())]:
+            if scope is not run:
+                self.end(scope, Outcome("cancelled", why="closed", reason="the run has ended"))
+
     def emit(self, record: Callable[..., Event], scope: Scope, **fields: Any) -> None:
         """Build an event of a scope and hand it on; nothing is built when nobody reads it."""
         readers = self.readers(record)
-        if not readers:
+        if not readers or (scope.ended is not None and record is not ScopeEnded):
             return
         event = record(
             seq=next(self.sequence),

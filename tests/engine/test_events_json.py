@@ -207,3 +207,32 @@ def ExceptionGroup_(text: str, members: list[Exception]) -> BaseException:  # no
     from awaitly_trio._values.exits import BaseExceptionGroup  # noqa: PLC0415
 
     return BaseExceptionGroup(text, members)
+
+
+async def test_nothing_is_told_after_the_end_of_a_run(autojump_clock: MockClock) -> None:  # noqa: ARG001
+    """A step in a task that the run does not own ends, for observers, with the run."""
+    recorder = Recorder()
+    told_in_run = 0
+
+    async with trio.open_nursery() as outside:
+
+        @workflow
+        async def leaks(step: Step[Any]) -> None:
+            outside.start_soon(step, wait_for, 5)
+            await trio.sleep(1)
+
+        await leaks.options(observers=[recorder])()
+        told_in_run = len(recorder.events)
+
+    ends = [event for event in recorder.events if isinstance(event, ScopeEnded)]
+    assert len(recorder.events) == told_in_run
+    assert [(end.path, end.outcome.why) for end in ends] == [
+        ("leaks/wait_for", "closed"),
+        ("leaks", None),
+    ]
+
+
+async def wait_for(seconds: float) -> Ok[None]:
+    """Take a while."""
+    await trio.sleep(seconds)
+    return Ok(None)
