@@ -15,7 +15,7 @@ from typing_extensions import TypeVar
 
 from awaitly_trio._engine.attempts import expired
 from awaitly_trio._engine.cancellation import outcome_of_block
-from awaitly_trio._engine.pipeline import Call, checkpoint, perform, read_cancelled
+from awaitly_trio._engine.pipeline import Call, perform, read_cancelled
 from awaitly_trio._engine.watch import current_scope
 from awaitly_trio._tasks.crew import HELD, Crew
 from awaitly_trio._values.callables import name_of
@@ -159,7 +159,7 @@ class Block(Crew):
         """Wait for all branches and end what was begun; tell whether nothing has to leave."""
         failure = exc
         if exc is None and not self.nursery.child_tasks:
-            failure = await _cancelled()
+            failure = await _cancelled(self._run)
         failure = await self.wait(failure)
         self._open = self.is_plain = False
         if self._limit is not None:
@@ -222,10 +222,10 @@ async def work(
         block.blame(handle, exc)
 
 
-async def _cancelled() -> BaseException | None:
+async def _cancelled(run: Run) -> BaseException | None:
     """Be a cancellation point; return what it raised, to be handed to the nursery first."""
     try:
-        await checkpoint()
+        await run.answer_at_once()
     except BaseException as cancelled:  # noqa: ASYNC103  # handed to the nursery, then raised
         return cancelled  # noqa: ASYNC104  # likewise
     return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from awaitly_trio._engine.pipeline import Call, checkpoint, perform
+from awaitly_trio._engine.pipeline import Call, perform
 from awaitly_trio._engine.watch import current_scope
 from awaitly_trio._values.callables import name_of
 from awaitly_trio._values.events import Decided, StepSkipped
@@ -23,7 +23,7 @@ async def skipped(run: Run, options: StepOptions, fn: Callable[..., Any], defaul
     """Tell that a step does not run, and return what stands for its value."""
     run.check_open()
     tell_skipped(run, options.name or name_of(fn), options.description)
-    await checkpoint()
+    await run.answer_at_once()
     return default
 
 

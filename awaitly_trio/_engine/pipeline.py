@@ -11,7 +11,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast, final
 
 import msgspec
-import trio
 
 from awaitly_trio._engine.attempts import attempt_all, invoke
 from awaitly_trio._engine.cancellation import outcome_of_exception, outcome_of_result
@@ -190,8 +189,3 @@ def read_cancelled(crew: Crew, calls: list[Call], exception: BaseException) -> O
     return msgspec.structs.replace(
         outcome, why=crew.why, by=None if causer is None else causer.path
     )
-
-
-async def checkpoint() -> None:
-    """Be a cancellation point, and nothing else, where an answer needed no work."""
-    await trio.lowlevel.checkpoint_if_cancelled()

@@ -57,6 +57,9 @@ class RunSettings(msgspec.Struct, frozen=True):
 
 DEFAULT_SETTINGS = RunSettings()
 
+ANSWERS_IN_A_ROW = 100
+"""After so many answers without work the others get their turn."""
+
 _OF_BARE_RUNS = ("name", "saga", "is_saga")
 
 
@@ -83,7 +86,7 @@ class Run(msgspec.Struct, eq=False):
     ``live`` are its scopes that have begun and not ended.
     ``saga`` is what it would have to undo, once there is something; ``token``
     leads to the saga around it, and ``has_blocks`` tells that there may be sagas
-    inside it.
+    inside it.  ``answers`` counts those that needed no work.
     """
 
     name: str
@@ -100,6 +103,20 @@ class Run(msgspec.Struct, eq=False):
     saga: Any = None
     token: Any = None
     has_blocks: bool = False
+    answers: int = 0
+
+    async def answer_at_once(self) -> None:
+        """Be a cancellation point where an answer needs no work of anybody.
+
+        Only Trio's loop sees that a deadline has passed, so from time to time
+        it gets its turn: otherwise a body that lives on such answers could
+        not be cut off.  Counted by run, because it decides the schedule.
+        """
+        self.answers += 1
+        if self.answers % ANSWERS_IN_A_ROW:
+            await trio.lowlevel.checkpoint_if_cancelled()
+        else:
+            await trio.lowlevel.checkpoint()
 
     def exit(self, result: object) -> Exit:
         """Make the exit that ends this run with a failure, and remember the earliest.

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, final
 import trio
 
 from awaitly_trio._engine.cancellation import outcome_of_exception
-from awaitly_trio._engine.pipeline import checkpoint
 from awaitly_trio._engine.run import current_saga
 from awaitly_trio._engine.saga_ledger import block_in, join
 from awaitly_trio._engine.saga_unwind import hand_up, unwind
@@ -49,7 +48,7 @@ class SagaBlock:
     async def __aenter__(self) -> SagaBlock:
         run = self._run
         run.check_open()
-        await checkpoint()
+        await run.answer_at_once()
         self._ledger = block_in(run, self._name, self._options)
         if run.watch is not None:
             self._scope = run.open_scope("saga", self._name, current_scope.get())

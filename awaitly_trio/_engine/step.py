@@ -16,7 +16,7 @@ from awaitly_trio._engine.attempts import retry_from, timed
 from awaitly_trio._engine.catching import catching
 from awaitly_trio._engine.options import NO_OPTIONS, changed, check_label
 from awaitly_trio._engine.parallel import Group
-from awaitly_trio._engine.pipeline import Call, checkpoint, perform
+from awaitly_trio._engine.pipeline import Call, perform
 from awaitly_trio._engine.resources import Resources
 from awaitly_trio._engine.run import time_left
 from awaitly_trio._engine.step_concurrent import ConcurrentStep
@@ -209,7 +209,7 @@ class Step(
         """Return the value of a Result at hand, or end the workflow with its error."""
         self._check_plain("unwrap")
         self._run.check_open()
-        await checkpoint()
+        await self._run.answer_at_once()
         value: T = self._value_of(result)
         return value
 

@@ -84,7 +84,7 @@ class StepCache:
         while True:
             kept = self._kept.get(key, self._timeline.now(), None)
             if kept is not None:
-                await trio.lowlevel.checkpoint_if_cancelled()
+                await call.run.answer_at_once()
                 return self._hand_out(call, kept, shared=False)
             flight = self._flights.get(key)
             if flight is None:

@@ -598,3 +598,17 @@ async def test_a_run_that_fails_keeps_what_its_steps_made(cache: StepCache) -> N
 
     assert isinstance(await cached(crash, ValueError("a bug")), Err)
     assert await cached(give, 2) == Ok((1, 2))
+
+
+async def test_a_body_that_lives_on_remembered_answers_can_be_cut_off() -> None:
+    """Answers without work let Trio see, from time to time, that a deadline has passed."""
+
+    @workflow
+    async def spins(step: Step[Any]) -> None:
+        while True:
+            await step.options(key="k")(give, 1)
+
+    with trio.move_on_after(0.05) as limit:
+        await spins.options(cache=StepCache())()
+
+    assert limit.cancelled_caught

@@ -122,7 +122,7 @@ class Record:
             await trio.lowlevel.checkpoint()
             call.cached = True
             return Ok(self.kept[key])
-        result = await work()
+        result = await work(call)
         if isinstance(result, Ok):
             self.kept[key] = result.value
         return result
