@@ -19,7 +19,9 @@ def name_of(fn: Any) -> str:
     """Return what a function is called: its name, that of its partial's function, or its type's."""
     if type(fn) is FunctionType:
         return fn.__name__
-    fn = behind_partials(fn)
+    while isinstance(fn, partial):
+        # One that ``update_wrapper`` made the likeness of a function has that one's name.
+        fn = vars(fn).get("__wrapped__") or cast("partial[Any]", fn).func
     name = getattr(fn, "name", None) or getattr(fn, "__name__", None)
     return name if isinstance(name, str) else type(fn).__name__
 

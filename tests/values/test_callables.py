@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import partial, update_wrapper
 from typing import Any
 
 import pytest
@@ -49,6 +49,8 @@ class Async:
         (fetch, "fetch"),
         (partial(fetch, 1), "fetch"),
         (partial(partial(fetch), 1), "fetch"),
+        (update_wrapper(partial(Async(), None), fetch), "fetch"),
+        (update_wrapper(partial(Async(), None), checkout.options(name="buy")), "buy"),
         (Sync().method, "method"),
         (Sync(), "Sync"),
         (checkout, "checkout"),
