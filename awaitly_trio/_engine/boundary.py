@@ -15,6 +15,7 @@ from awaitly_trio._engine.cancellation import notes_of, outcome_of_result
 from awaitly_trio._engine.hooks import refused_by
 from awaitly_trio._engine.saga_unwind import conclude_saga
 from awaitly_trio._engine.scoping import in_scope
+from awaitly_trio._tasks.notices import listen, unlisten
 from awaitly_trio._values.callables import behind_partials
 from awaitly_trio._values.errors import RunRefusedError, UnexpectedError
 from awaitly_trio._values.exits import BaseExceptionGroup, Exit, part_of
@@ -64,7 +65,7 @@ async def conclude(
     return await end_returned(run, step, value)
 
 
-RESULTS = frozenset((Ok, Err))
+RESULTS = frozenset((Ok, Err, CoroutineType))
 """What a body must not return."""
 
 
@@ -159,9 +160,11 @@ async def conclude_in_scope(
         run.close()
         return refusal
 
+    told = listen(run.watch.listeners)
     try:
         return await in_scope(run.watch, run.scope, work, run, _read)
     finally:
+        unlisten(told)
         # The scope names its run: another ring.
         run.scope = None
 

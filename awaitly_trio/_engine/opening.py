@@ -13,8 +13,15 @@ from awaitly_trio._engine.interposing import interposed
 from awaitly_trio._engine.options import check_label
 from awaitly_trio._engine.run import Run, RunSettings, run_info
 from awaitly_trio._engine.step_cache import StepCache
-from awaitly_trio._engine.watch import Watch, check_observers, current_scope
+from awaitly_trio._engine.watch import (
+    Watch,
+    cast_of,
+    check_observers,
+    current_scope,
+    listeners_of,
+)
 from awaitly_trio._policies.saga import SagaOptions
+from awaitly_trio._tasks.notices import listen, unlisten
 from awaitly_trio._values.callables import is_async
 from awaitly_trio._values.scopes import RunInfo, Scope
 
@@ -97,13 +104,19 @@ def observe(*observers: object) -> Callable[[], None]:
     Raises:
       TypeError: An observer has none of the methods of ``Observer``, or an async one.
     """
-    given = _ambient.set((*_ambient.get(), *check_observers(observers)))
+    watching = (*_ambient.get(), *check_observers(observers))
+    given = _ambient.set(watching)
+    above = _above()
+    if above is not None and above.owner.watch is not None:
+        watching = (*above.owner.watch.observers, *watching)
+    told = listen(listeners_of(cast_of(watching)))
     marked = None
     if current_scope.get() is None:
         # A run looks here first, and for nothing else where it finds no scope.
         marked = current_scope.set(Scope(0, "ambient", "ambient", RunInfo("", ""), None, 1, 0.0))
 
     def stop() -> None:
+        unlisten(told)
         _ambient.reset(given)
         if marked is not None:
             current_scope.reset(marked)

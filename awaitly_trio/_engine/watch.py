@@ -37,6 +37,10 @@ class Observer(Protocol):
     observers the last to be told of a start is the first to be told of the end.
     One that raises is logged and counted, and changes nothing else.
 
+    A fourth, ``on_notice``, is told what breakers, limiters and hedges do for a run,
+    or in a block that is watched: ``CircuitChange``, ``Waited``, ``Refused``,
+    ``HedgeStarted`` and ``HedgeEnded``.  They belong to no scope, and have no number.
+
     Two optional attributes say more.  ``event_types`` names the classes of events
     that ``on_event`` wants, all if it is missing; the others are not built.  Of
     observers with the same ``role`` the innermost one counts: that of the run
@@ -64,6 +68,7 @@ class Watch:
         "_wall",
         "failures",
         "ids",
+        "listeners",
         "now",
         "observers",
         "sequence",
@@ -76,6 +81,8 @@ class Watch:
         # Who is told of a start within the span of another's is told of its end likewise.
         self._ends = _methods(self.observers[::-1], "on_end")
         self._events = _methods(self.observers, "on_event")
+        self.listeners = listeners_of(self.observers)
+        """Who is told what breakers, limiters and hedges do for a run."""
         self._readers: dict[object, tuple[Callable[..., object], ...]] = {}
         self.ids: Iterator[int] = count(1) if parent is None else parent.ids
         self.sequence: Iterator[int] = count(1) if parent is None else parent.sequence
@@ -190,6 +197,7 @@ def check_observers(observers: tuple[object, ...]) -> tuple[object, ...]:
         if not any(map(callable, methods)):
             msg = f"observer {observer!r} has none of on_start, on_end and on_event: add one"
             raise TypeError(msg)
+        methods.append(getattr(observer, "on_notice", None))
         for method in filter(is_async, methods):
             msg = f"observer has the async {method!r}, but is called synchronously: use a plain def"
             raise TypeError(msg)
@@ -209,6 +217,11 @@ def cast_of(observers: Iterable[object]) -> tuple[object, ...]:
             played.pop(role, None)
         played.setdefault(id(observer) if role is None else role, observer)
     return tuple(played.values())
+
+
+def listeners_of(observers: Iterable[object]) -> tuple[Callable[..., object], ...]:
+    """Return how those are told who want to know of breakers, limiters and hedges."""
+    return _methods(observers, "on_notice")
 
 
 def wants(tell: Callable[..., object], record: object) -> bool:

@@ -17,6 +17,7 @@ from typing_extensions import ParamSpec
 from awaitly_trio._policies.rate import check_cost
 from awaitly_trio._tasks.crew import Crew
 from awaitly_trio._tasks.fault import fault
+from awaitly_trio._tasks.notices import Refused, tell, wait_began, wait_ended
 from awaitly_trio._values.duration import Duration, seconds
 from awaitly_trio._values.errors import RateLimited
 from awaitly_trio._values.refusals import CallRefusedError
@@ -106,6 +107,19 @@ class _Limiter:
 
     async def _take(self) -> float | None:
         """Take a turn, in order of arrival here; return what wait remains if that is too long."""
+        admitted = False
+        # Each call is measured, and not only who stood in line: all wait for Redis.
+        began = wait_began()
+        try:
+            remaining = await self._ask()
+            admitted = remaining is None
+        finally:
+            wait_ended(self.name, began, admitted=admitted)
+        if not admitted:
+            tell(Refused, self.name, "limiter")
+        return remaining
+
+    async def _ask(self) -> float | None:
         bucket = self._bucket
         latest = trio.current_time() + self._max_wait
         if not bucket.line.locked():

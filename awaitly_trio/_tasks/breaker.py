@@ -101,8 +101,7 @@ class CircuitBreaker:
                 remaining = circuit.refusing_until - time.now()
                 if remaining > 0:
                     await trio.lowlevel.checkpoint_if_cancelled()
-                    tally.refused += 1
-                    return Err(CircuitOpen(tally.name, remaining))
+                    return Err(tally.refuse_for(remaining))
                 return await self._call(fn, *args, **kwargs)
             try:
                 # Passing an empty dictionary on would cost a fifth of a bare await.

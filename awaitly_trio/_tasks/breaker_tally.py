@@ -9,6 +9,7 @@ import msgspec
 from awaitly_trio._policies.circuit import BreakerSettings, Circuit
 from awaitly_trio._policies.circuit_states import CircuitChange, CircuitState
 from awaitly_trio._tasks.listener import Listener
+from awaitly_trio._tasks.notices import Refused, tell
 from awaitly_trio._tasks.timeline import Timeline
 from awaitly_trio._values.errors import CircuitOpen, QueueFull, RateLimited
 from awaitly_trio._values.refusals import CallRefusedError
@@ -71,14 +72,23 @@ class BreakerTally:
         self.name = name
         self._counts = counts
         self._listener = Listener(on_change)
-        self.circuit = Circuit(name, settings, self._listener.tell)
+        self.circuit = Circuit(name, settings, self._changed)
         self.time = Timeline()
         self.successes = self.failures = self.late = self.refused = 0
 
     def refuse(self, now: float) -> CircuitOpen:
         """Count a refusal and return it."""
+        return self.refuse_for(max(0.0, self.circuit.refusing_until - now))
+
+    def refuse_for(self, remaining: float) -> CircuitOpen:
+        """Count a refusal that holds for so many seconds, and return it."""
         self.refused += 1
-        return CircuitOpen(self.name, max(0.0, self.circuit.refusing_until - now))
+        tell(Refused, self.name, "breaker")
+        return CircuitOpen(self.name, remaining)
+
+    def _changed(self, change: CircuitChange) -> None:
+        tell(lambda: change)
+        self._listener.tell(change)
 
     def judge(self, era: int, result: Ok[Any] | Err[Any], started: float) -> None:
         """Count what a call returned."""

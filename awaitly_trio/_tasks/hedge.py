@@ -6,7 +6,7 @@ See J. Dean and L. A. Barroso, "The Tail at Scale", Communications of the ACM 56
 from __future__ import annotations
 
 from functools import partial, update_wrapper
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, final
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, final
 
 import msgspec
 import trio
@@ -17,6 +17,7 @@ from awaitly_trio._policies.layers import Layer
 from awaitly_trio._policies.percentile import RecentDurations
 from awaitly_trio._tasks.budget import afford_hedge
 from awaitly_trio._tasks.crew import Crew
+from awaitly_trio._tasks.notices import HedgeEnded, HedgeStarted, tell
 from awaitly_trio._values.duration import Duration, format_duration, seconds
 from awaitly_trio._values.exits import Exit
 from awaitly_trio._values.result import Err
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from typing_extensions import Never
+
+    from awaitly_trio._values.outcomes import Status
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -160,7 +163,16 @@ class Hedge:
 class _Heat(Generic[T]):
     """The attempts of one call: who has failed, and who has won."""
 
-    __slots__ = ("_failed", "_fn", "_settled", "attempts", "first_took", "outcome", "winner")
+    __slots__ = (
+        "__weakref__",
+        "_failed",
+        "_fn",
+        "_settled",
+        "attempts",
+        "first_took",
+        "outcome",
+        "winner",
+    )
 
     def __init__(self, fn: Callable[[], Awaitable[T]]) -> None:
         self._fn = fn
@@ -189,16 +201,25 @@ class _Heat(Generic[T]):
     async def _attempt(self, crew: Crew, index: int) -> None:
         started = trio.current_time()
         outcome: Outcome[T]
+        status: Status = "cancelled"
+        told: object = None
+        tell(HedgeStarted, self, index + 1)
         try:
             value = await self._fn()
         except Exit as leaving:
+            status = "error"
             crew.fail(leaving, index, "an attempt of the hedged call has left the run")
             return
         except Exception as error:
             outcome = Error(error)
+            status, told = "defect", error
         else:
             outcome = Value(value)
+            status = "ok"
+            if isinstance(value, Err):
+                status, told = "error", cast("Err[Any]", value).error
         finally:
+            tell(HedgeEnded, self, index + 1, status, told)
             if not index:
                 self.first_took = trio.current_time() - started
         self._judge(crew, index, outcome)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, final
 import msgspec
 import trio
 
+from awaitly_trio._tasks.notices import Refused, tell, wait_began, wait_ended
 from awaitly_trio._tasks.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -84,9 +85,11 @@ class RateQueue:
         wait = self.state.ready_at(now, self._queued_cost + cost) - now
         if wait > max_wait:
             await trio.lowlevel.checkpoint_if_cancelled()
-            self._refused += 1
+            self._refuse()
             return wait
         remaining: float | None
+        admitted = False
+        began = wait_began()
         self._join(cost)
         try:
             if await self._reach_front(max_wait + _TIE):
@@ -96,10 +99,17 @@ class RateQueue:
                     self._line.release()
             else:
                 remaining = self._wait_of_newcomer()
+            admitted = remaining is None
         finally:
             self._leave(cost)
-        self._refused += remaining is not None
+            wait_ended(self.name, began, admitted=admitted)
+        if not admitted:
+            self._refuse()
         return remaining
+
+    def _refuse(self) -> None:
+        self._refused += 1
+        tell(Refused, self.name, "limiter")
 
     async def _reach_front(self, max_wait: float) -> bool:
         if not self._line.locked():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, final
 import msgspec
 import trio
 
+from awaitly_trio._tasks.notices import Refused, tell, wait_began, wait_ended
 from awaitly_trio._values.refusals import SelfWaitError
 
 if TYPE_CHECKING:
@@ -116,8 +117,14 @@ class SlotQueue:
             del self._waiters[slot]
             return trio.lowlevel.Abort.SUCCEEDED
 
+        admitted = False
+        began = wait_began()
         self._waiters[slot] = None
-        await trio.lowlevel.wait_task_rescheduled(leave)
+        try:
+            await trio.lowlevel.wait_task_rescheduled(leave)
+            admitted = True
+        finally:
+            wait_ended(self.name, began, admitted=admitted)
         return slot
 
     async def wait_at_most(self, max_wait: float) -> Slot | None:
@@ -128,6 +135,7 @@ class SlotQueue:
             with trio.move_on_after(max_wait):
                 return await self.wait()
         self._refused += 1
+        tell(Refused, self.name, "limiter")
         return None
 
     def release(self, slot: Slot) -> None:

@@ -17,6 +17,7 @@ from awaitly_trio._policies.layers import Layer
 from awaitly_trio._policies.rate import check_span
 from awaitly_trio._policies.window import LatestTime
 from awaitly_trio._tasks.adaptive import is_overload
+from awaitly_trio._tasks.notices import Refused, tell
 from awaitly_trio._tasks.sources import chance
 from awaitly_trio._tasks.timeline import Timeline
 from awaitly_trio._values.errors import RateLimited
@@ -106,6 +107,7 @@ class Throttle:
             await trio.lowlevel.checkpoint_if_cancelled()
             self._count(accepted=False)
             self._refused += 1
+            tell(Refused, self.name, "limiter")
             # Nobody knows when: the next call has its own chance.
             return Err(RateLimited(self.name, 0.0))
         try:
