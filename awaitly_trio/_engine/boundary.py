@@ -6,6 +6,7 @@ exits of other runs leave as they came.
 
 from __future__ import annotations
 
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -133,7 +134,14 @@ def defect(run: Run, exc: Exception) -> Err[Any]:
 
 
 def _nested(run: Run, value: object) -> TypeError:
-    """Return the ``TypeError`` of a body that returned a Result."""
+    """Return the ``TypeError`` of a body that returned a Result, or forgot an ``await``."""
+    if isinstance(value, CoroutineType):
+        value.close()  # or Python would warn of it a second time
+        msg = (
+            f"the body of workflow {run.name!r} returned {value!r}, which nobody has awaited: "
+            "write return await step(...)"
+        )
+        return TypeError(msg)
     msg = (
         f"the body of workflow {run.name!r} returned {value!r}: return the bare value, "
         "use step.unwrap for a Result at hand, or step.fail for a planned failure"

@@ -97,7 +97,7 @@ async def settle(
             members.fail(exc, index, f"branch {index} left its run")
             return
         except Exception as exc:  # every outcome is data here
-            tally.add(index, Err(UnexpectedError(exc)))
+            tally.add(index, Err(UnexpectedError(exc), exc))
         if wanted is not None and tally.ok >= wanted and tally.ended is None:
             tally.ended = "enough succeeded"
             members.end("enough_succeeded", index, f"enough succeeded with branch {index}")

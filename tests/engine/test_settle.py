@@ -87,7 +87,7 @@ async def test_a_defect_counts_as_a_failure(settle: Any, autojump_clock: MockClo
 
     settled = await settle(partial(crash, bug, after=1), good(2))
 
-    assert settled.results == (Err(UnexpectedError(bug)), Ok(2))
+    assert settled.results == (Err(UnexpectedError(bug), bug), Ok(2))
 
 
 async def test_a_branch_that_returns_no_result_has_a_defect(settle: Any) -> None:

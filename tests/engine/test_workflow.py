@@ -565,3 +565,15 @@ async def test_a_step_shows_its_state() -> None:
 
 async def _raising(step: Step[Any], exception: BaseException) -> None:
     raise exception
+
+
+@pytest.mark.parametrize("observers", [[], [Recorder()]], ids=["bare", "watched"])
+async def test_a_forgotten_await_is_refused(observers: list[object]) -> None:
+    """A body that returns a coroutine has not done what it says."""
+
+    @workflow
+    async def forgets(step: Step[Any]) -> Any:
+        return step(give, 1)
+
+    with pytest.raises(TypeError, match=r"write return await step\(\.\.\.\)"):
+        await forgets.options(observers=observers)()

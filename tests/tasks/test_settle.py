@@ -26,7 +26,9 @@ async def test_every_outcome_is_reported(autojump_clock: MockClock) -> None:
 
     settled: Settled[Any, Any] = await settle(branches)
 
-    assert settled == Settled((Ok(1), Err("e"), Err(UnexpectedError(bug))), "all finished", True)
+    assert settled == Settled(
+        (Ok(1), Err("e"), Err(UnexpectedError(bug), bug)), "all finished", True
+    )
 
 
 async def test_it_may_end_before_all_have_finished(autojump_clock: MockClock) -> None:
