@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from awaitly_trio._policies.circuit_states import CircuitChange
+from awaitly_trio._tasks.notices import Refused, Waited
 from awaitly_trio._values.events import (
     CacheHit,
     CacheMiss,
@@ -130,6 +132,31 @@ _EVENTS: Mapping[type, tuple[str, Mapping[str, str]]] = {
     ),
     LeftBehind: ("awaitly.left_behind", {"step": names.STEP, "why": "awaitly.saga.why"}),
 }
+
+
+def of_change(change: CircuitChange) -> dict[str, str]:
+    """Return the attributes of a change of a breaker."""
+    return {
+        names.BREAKER: change.name,
+        "awaitly.breaker.before": change.before.value,
+        "awaitly.breaker.after": change.after.value,
+        "awaitly.breaker.event": change.event.value,
+    }
+
+
+def of_notice(notice: object) -> tuple[str, dict[str, Any]] | None:
+    """Return the name and the attributes of a notice that is an event of a span, if it is one."""
+    if isinstance(notice, CircuitChange):
+        return "awaitly.breaker_changed", dict(of_change(notice))
+    if isinstance(notice, Waited):
+        waited = {"awaitly.limiter.seconds": notice.seconds, names.ADMITTED: notice.admitted}
+        return "awaitly.limiter_waited", {names.LIMITER: notice.name, **waited}
+    if isinstance(notice, Refused):
+        by_breaker = notice.by == "breaker"
+        name = names.BREAKER if by_breaker else names.LIMITER
+        return f"awaitly.{notice.by}_refused", {name: notice.name}
+    return None
+
 
 SPAN_EVENTS = tuple(_EVENTS)
 """The events of a run that become events of a span; the others are its start and end."""

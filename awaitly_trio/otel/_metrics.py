@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any, Protocol, final
 
 from opentelemetry import metrics
 
+from awaitly_trio._engine.watch import current_scope
+from awaitly_trio._policies.circuit_states import CircuitChange
+from awaitly_trio._tasks.notices import HedgeEnded, Refused, Waited, is_told
 from awaitly_trio._values.events import (
     CacheHit,
     CacheMiss,
@@ -21,7 +24,6 @@ from awaitly_trio.otel._place import scope_of, step_name
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from awaitly_trio._policies.circuit_states import CircuitChange
     from awaitly_trio._values.events import Event
     from awaitly_trio._values.outcomes import Outcome
     from awaitly_trio._values.scopes import Scope, ScopeKind
@@ -55,7 +57,7 @@ class Limits(Protocol):
     name: str
 
     def statistics(self) -> Any:
-        """Return a record with ``waiting`` and ``total_refused``."""
+        """Return a record with ``waiting``."""
 
 
 @final
@@ -96,6 +98,19 @@ class Metrics:
         self._transitions = meter.create_counter(
             "awaitly.breaker.transitions", "{transition}", "Changes of state of circuit breakers"
         )
+        self._waits = meter.create_histogram(
+            "awaitly.limiter.wait.duration",
+            "s",
+            "Time in the line of a limiter, of those who had to wait",
+            explicit_bucket_boundaries_advisory=BOUNDARIES,
+        )
+        self._refusals = {
+            by: meter.create_counter(f"awaitly.{by}.refused", "{call}", "Calls sent away")
+            for by in ("breaker", "limiter")
+        }
+        self._hedges = meter.create_counter(
+            "awaitly.step.hedges", "{attempt}", "Hedges of slow calls, by how they ended"
+        )
         self._limiters: list[Limits] = []
         self._watch_limiters(meter)
 
@@ -130,7 +145,35 @@ class Metrics:
         self._counters[type(event)].add(1, {names.WORKFLOW: workflow, names.STEP: step})
 
     def on_circuit_change(self, change: CircuitChange) -> None:
-        """Count that a breaker changed: give this to its ``on_change``."""
+        """Count that a breaker changed: for the ``on_change`` of one that no run calls.
+
+        Where these metrics watch, all breakers are counted, and this adds nothing.
+        """
+        if not is_told(self.on_notice):
+            self._count_change(change)
+
+    def on_notice(self, notice: object) -> None:
+        """Count what breakers, limiters and hedges do, and measure how long calls waited."""
+        if isinstance(notice, Waited):
+            limiter, admitted = self._shared(notice.name), notice.admitted
+            self._waits.record(notice.seconds, {names.LIMITER: limiter, names.ADMITTED: admitted})
+        elif isinstance(notice, Refused):
+            name = names.BREAKER if notice.by == "breaker" else names.LIMITER
+            self._refusals[notice.by].add(1, {name: self._shared(notice.name)})
+        elif isinstance(notice, CircuitChange):
+            self._count_change(notice)
+        elif isinstance(notice, HedgeEnded) and notice.number > 1:
+            self._hedges.add(1, {names.STATUS: notice.status, **self._place()})
+
+    def _place(self) -> dict[str, str]:
+        """Return the workflow and the step that this task works on, if it does."""
+        scope = current_scope.get()
+        if scope is None or scope.kind == "ambient":
+            return {}
+        workflow, step = self._workflows(scope.run.workflow), self._steps(step_name(scope))
+        return {names.WORKFLOW: workflow, names.STEP: step}
+
+    def _count_change(self, change: CircuitChange) -> None:
         found = {
             names.BREAKER: self._shared(change.name),
             "awaitly.breaker.before": change.before.value,
@@ -139,27 +182,18 @@ class Metrics:
         self._transitions.add(1, found)
 
     def watch_limiter(self, limiter: Limits) -> None:
-        """Report how many wait for a limiter, and how many it sent away.
+        """Report how many wait for a limiter whenever the metrics are read.
 
         It is kept for as long as these metrics are: meant for limiters of a whole program.
         """
         self._limiters.append(limiter)
 
     def _watch_limiters(self, meter: metrics.Meter) -> None:
-        def each(field: str) -> Iterable[metrics.Observation]:
+        def each(_: metrics.CallbackOptions) -> Iterable[metrics.Observation]:
             for limiter in tuple(self._limiters):
                 found = {names.LIMITER: self._shared(limiter.name)}
-                yield metrics.Observation(getattr(limiter.statistics(), field), found)
+                yield metrics.Observation(limiter.statistics().waiting, found)
 
         meter.create_observable_gauge(
-            "awaitly.limiter.waiting",
-            [lambda _: each("waiting")],
-            "{call}",
-            "Calls that wait for their turn",
-        )
-        meter.create_observable_counter(
-            "awaitly.limiter.refused",
-            [lambda _: each("total_refused")],
-            "{call}",
-            "Calls that were sent away",
+            "awaitly.limiter.waiting", [each], "{call}", "Calls that wait for their turn"
         )

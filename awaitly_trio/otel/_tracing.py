@@ -9,11 +9,13 @@ from opentelemetry import trace
 
 from awaitly_trio._engine.watch import current_scope
 from awaitly_trio._tasks.clocks import wall_clock
+from awaitly_trio._tasks.notices import HedgeEnded, HedgeStarted, is_told
 from awaitly_trio._values.exits import leaves
 from awaitly_trio._values.plain import shown
 from awaitly_trio.otel import _attributes as attributes
 from awaitly_trio.otel import _names as names
 from awaitly_trio.otel._disclosure import Disclosure, as_it_is
+from awaitly_trio.otel._hedges import HedgeSpans
 from awaitly_trio.otel._place import scope_of
 from awaitly_trio.otel._propagation import current_links
 
@@ -101,12 +103,13 @@ class Tracing:
         self._errors_fail_spans = errors_fail_spans
         self._disclosure = Disclosure(values, redact)
         self._open: dict[Scope, _Open] = {}
+        self._hedges = HedgeSpans()
         self._tracer: tuple[trace.TracerProvider, trace.Tracer] | None = None
 
     @property
     def open_spans(self) -> int:
         """How many spans have begun and not ended."""
-        return len(self._open)
+        return len(self._open) + self._hedges.open_spans
 
     def on_start(self, scope: Scope) -> None:
         """Begin a span and make it the current one."""
@@ -159,18 +162,29 @@ class Tracing:
             found.span.add_event(name, fields, timestamp=int(event.time * _NANOSECONDS))
 
     def on_circuit_change(self, change: CircuitChange) -> None:
-        """Note on the current span that a breaker changed: give this to its ``on_change``."""
+        """Note that a breaker changed: for its ``on_change``, where no run is watched.
+
+        A breaker called in a watched run or block needs no such thing; given all the same,
+        the change is noted once.
+        """
+        if not is_told(self.on_notice):
+            self.on_notice(change)
+
+    def on_notice(self, notice: object) -> None:
+        """Note what a breaker or a limiter did; begin or end the span of a hedged attempt."""
+        if isinstance(notice, HedgeEnded):
+            self._hedges.end(notice)
+            return
         scope = current_scope.get()
         found = None if scope is None else self._open.get(scope)
         if found is None or not found.span.is_recording():
             return
-        fields = {
-            names.BREAKER: change.name,
-            "awaitly.breaker.before": change.before.value,
-            "awaitly.breaker.after": change.after.value,
-            "awaitly.breaker.event": change.event.value,
-        }
-        found.span.add_event("awaitly.breaker_changed", fields, timestamp=found.now())
+        if isinstance(notice, HedgeStarted):
+            self._hedges.start(notice, found.tracer, found.now)
+            return
+        told = attributes.of_notice(notice)
+        if told is not None:
+            found.span.add_event(*told, timestamp=found.now())
 
     def _current_tracer(self) -> trace.Tracer | None:
         """Return the tracer of a run that begins, ``None`` where none would record it."""

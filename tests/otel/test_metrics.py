@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,9 +13,13 @@ from opentelemetry.sdk.metrics import AlwaysOnExemplarFilter, MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from spans import Spans, id_of
 
-from awaitly_trio import CircuitOpen, Err, Ok, Step, spaced, workflow
+from awaitly_trio import CircuitOpen, Err, Ok, Step, observing, spaced, workflow
 from awaitly_trio._policies.bucket import TokenBucket
+from awaitly_trio._policies.circuit import BreakerSettings
+from awaitly_trio._policies.trip import ConsecutiveFailures
 from awaitly_trio._tasks.breaker import CircuitBreaker
+from awaitly_trio._tasks.bulkhead import Bulkhead, ConcurrencyLimiter
+from awaitly_trio._tasks.hedge import Hedge
 from awaitly_trio._tasks.limiter import RateLimiter
 from awaitly_trio.otel import Metrics, Tracing
 
@@ -22,6 +27,8 @@ if TYPE_CHECKING:
     from trio.testing import MockClock
 
     from awaitly_trio import Result
+
+ONE_FAILURE = BreakerSettings(ConsecutiveFailures(1))
 
 
 class Meters:
@@ -189,6 +196,106 @@ async def test_changes_of_a_breaker_are_counted() -> None:
         await pay()
 
     assert meters.counts("awaitly.breaker.transitions") == {("cards", "closed", "open"): 1}
+
+
+async def test_a_change_of_a_breaker_is_counted_once(autojump_clock: MockClock) -> None:
+    """By itself where runs or blocks are watched; a callback given as well adds nothing."""
+    meters = Meters()
+    metrics = Metrics(meters.provider)
+    silent = CircuitBreaker("silent", ONE_FAILURE)
+    told = CircuitBreaker("told", ONE_FAILURE, on_change=metrics.on_circuit_change)
+
+    with observing(metrics):
+        await silent(fail, Declined())
+        await told(fail, Declined())
+        await told(fail, Declined())
+    silent.reset()
+    told.reset()
+
+    assert meters.counts("awaitly.breaker.transitions") == {
+        ("silent", "closed", "open"): 1,
+        ("told", "closed", "open"): 1,
+        ("told", "open", "closed"): 1,
+    }
+    assert meters.counts("awaitly.breaker.refused") == {("told",): 1}
+
+
+async def test_waits_for_limiters_are_measured(autojump_clock: MockClock) -> None:
+    """In seconds, by limiter, apart for those who gave up; who need not wait is not measured."""
+    meters = Meters()
+    rate = RateLimiter("rate", TokenBucket(1, burst=1))
+    places = ConcurrencyLimiter("places", 1)
+    bulkhead = Bulkhead("bulkhead", 1, max_queue=1, max_wait=2)
+
+    with observing(Metrics(meters.provider)):
+        async with trio.open_nursery() as nursery:
+            for limiter in (rate, rate, places, places, bulkhead, bulkhead, bulkhead):
+                nursery.start_soon(partial(limiter, give, 1, after=3))
+                await trio.testing.wait_all_tasks_blocked()
+
+    waits = {
+        tuple(point.attributes.values()): (point.count, pytest.approx(point.sum))
+        for point in meters.points("awaitly.limiter.wait.duration")
+    }
+    assert waits == {
+        ("rate", True): (1, 1.0),
+        ("places", True): (1, 3.0),
+        ("bulkhead", False): (1, 2.0),
+    }
+    assert meters.counts("awaitly.limiter.refused") == {("bulkhead",): 2}
+
+
+async def test_a_run_measures_its_waits_and_its_neighbour_does_not(
+    autojump_clock: MockClock,
+) -> None:
+    """Metrics that are given to one run hear of the calls of that run alone."""
+    meters = Meters()
+    limiter = RateLimiter("api", TokenBucket(1, burst=1))
+
+    @workflow
+    async def call(step: Step[Any]) -> None:
+        await step(limiter.wrap(give), 1)
+
+    limiter.acquire_nowait()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(call)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(call.options(observers=[Metrics(meters.provider)]))
+
+    [waited] = meters.points("awaitly.limiter.wait.duration")
+    assert (waited.count, waited.sum) == (1, pytest.approx(2))
+
+
+async def test_names_of_limiters_are_bounded(autojump_clock: MockClock) -> None:
+    """A program with a limiter for each customer gets no series for each."""
+    meters = Meters()
+
+    with observing(Metrics(meters.provider, limit=2)):
+        for number in range(4):
+            limiter = RateLimiter(f"customer-{number}", TokenBucket(1, burst=1))
+            await limiter.acquire()
+            await limiter.acquire()
+
+    points = meters.points("awaitly.limiter.wait.duration")
+    counts = {point.attributes["awaitly.limiter.name"]: point.count for point in points}
+    assert counts == {"customer-0": 1, "customer-1": 1, "_OTHER": 2}
+
+
+async def test_hedges_are_counted(autojump_clock: MockClock) -> None:
+    """By workflow, step, and how they ended."""
+    meters = Meters()
+    delays = [9, 1]
+
+    async def fetch() -> Result[int, Any]:
+        return await give(1, after=delays.pop(0))
+
+    @workflow
+    async def ask(step: Step[Any]) -> None:
+        await step(Hedge(2).wrap(fetch))
+
+    await ask.options(observers=[Metrics(meters.provider)])()
+
+    assert meters.counts("awaitly.step.hedges") == {("ok", "ask", "fetch"): 1}
 
 
 async def test_the_line_of_a_limiter_is_reported(autojump_clock: MockClock) -> None:

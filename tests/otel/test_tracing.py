@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import trio
 from dependencies import Declined, crash, fail, give
 from opentelemetry import trace
@@ -22,11 +23,15 @@ from awaitly_trio import (
     spaced,
     workflow,
 )
+from awaitly_trio._policies.bucket import TokenBucket
+from awaitly_trio._policies.circuit import BreakerSettings
+from awaitly_trio._policies.trip import ConsecutiveFailures
 from awaitly_trio._tasks.breaker import CircuitBreaker
+from awaitly_trio._tasks.hedge import Hedge
+from awaitly_trio._tasks.limiter import RateLimiter
 from awaitly_trio.otel import Tracing, Untraced
 
 if TYPE_CHECKING:
-    import pytest
     from trio.testing import MockClock
 
     from awaitly_trio import Result
@@ -511,12 +516,139 @@ async def test_a_breaker_that_trips_is_noted_on_the_step() -> None:
     for _ in range(20):
         await pay.options(observers=[tracing])()
 
-    [(step, noted)] = [
-        (span.name, events(span)) for span in spans.all if span.name == "fail" and span.events
+    [(step, changed)] = [
+        (span.name, event.attributes)
+        for span in spans.all
+        for event in span.events
+        if event.name == "awaitly.breaker_changed"
     ]
     assert step == "fail"
-    assert noted["awaitly.breaker_changed"]["awaitly.breaker.name"] == "cards"
+    assert changed is not None
+    assert (changed["awaitly.breaker.name"], changed["awaitly.breaker.after"]) == ("cards", "open")
+
+
+async def test_protections_are_noted_without_being_told_to(autojump_clock: MockClock) -> None:
+    """A breaker that trips and refuses, and a limiter that lets wait, need no callback."""
+    spans = Spans()
+    breaker = CircuitBreaker("cards", BreakerSettings(ConsecutiveFailures(1)))
+    limiter = RateLimiter("api", TokenBucket(1, burst=1))
+
+    @workflow
+    async def pay(step: Step[Any]) -> None:
+        await breaker(fail, Declined())
+        await step(limiter.wrap(give), 1)
+        await step(limiter.wrap(give), 2)
+        await step(breaker.wrap(fail), Declined())
+
+    await pay.options(observers=[Tracing(spans.provider)])()
+
+    noted = {name: fields for span in spans.all for name, fields in events(span).items()}
+    assert list(events(spans.named("pay"))) == ["awaitly.breaker_changed"]
     assert noted["awaitly.breaker_changed"]["awaitly.breaker.after"] == "open"
+    assert noted["awaitly.breaker_refused"] == {"awaitly.breaker.name": "cards"}
+    assert noted["awaitly.limiter_waited"] == {
+        "awaitly.limiter.name": "api",
+        "awaitly.limiter.seconds": pytest.approx(1),
+        "awaitly.limiter.admitted": True,
+    }
+
+
+async def fetch_slowly(calls: list[int]) -> Result[int, Any]:
+    """Take nine seconds the first time, and one from then on."""
+    calls.append(len(calls) + 1)
+    return await give(calls[-1], after=9 if len(calls) == 1 else 1)
+
+
+async def test_a_hedge_is_linked_to_what_it_hedges(autojump_clock: MockClock) -> None:
+    """Each attempt is a span in that of the step; the one that lost was cancelled."""
+    spans = Spans()
+    tracing = Tracing(spans.provider)
+
+    @workflow
+    async def ask(step: Step[Any]) -> int:
+        return await step(Hedge(2).wrap(fetch_slowly), [])
+
+    result = await ask.options(observers=[tracing])()
+
+    by_number = {
+        attributes(span)["awaitly.hedge.attempt"]: span
+        for span in spans.all
+        if span.name == "hedged attempt"
+    }
+    first, hedge = by_number[1], by_number[2]
+    assert result == Ok(2)
+    assert [link.context.span_id for link in hedge.links] == [id_of(first)]
+    assert not first.links
+    assert [attributes(span)["awaitly.outcome.status"] for span in (first, hedge)] == [
+        "cancelled",
+        "ok",
+    ]
+    step = id_of(spans.named("fetch_slowly"))
+    assert {span.parent.span_id for span in (first, hedge) if span.parent} == {step}
+    assert tracing.open_spans == 0
+
+
+async def test_what_a_hedged_attempt_does_lies_in_its_span(autojump_clock: MockClock) -> None:
+    """Spans of libraries, and of workflows that are hedged, are told apart by attempt."""
+    spans = Spans()
+
+    @workflow
+    async def asked(step: Step[Any], calls: list[int]) -> int:
+        return await step(fetch_slowly, calls)
+
+    @workflow
+    async def ask(step: Step[Any]) -> int:
+        return await step(Hedge(2).wrap(asked), [])
+
+    await ask.options(observers=[Tracing(spans.provider)])()
+
+    attempt = ("hedged attempt", [("asked", [("fetch_slowly", [])])])
+    assert spans.trees() == [("ask", [("asked", [attempt, attempt])])]
+
+
+async def test_a_hedged_attempt_that_raises_has_the_status_of_an_error() -> None:
+    """A defect fails every span that it leaves; a planned error fails none."""
+    spans = Spans()
+    hedge = Hedge(2)
+
+    @workflow
+    async def ask(step: Step[Any]) -> None:
+        await step.catch(hedge, crash, ValueError("4111"), catch=ValueError, error=Declined())
+
+    @workflow
+    async def decline(step: Step[Any]) -> None:
+        await step(hedge.wrap(fail), Declined())
+
+    await ask.options(observers=[Tracing(spans.provider)])()
+    await decline.options(observers=[Tracing(spans.provider)])()
+
+    crashed, declined = (span for span in spans.all if span.name == "hedged attempt")
+    assert attributes(crashed)["error.type"] == "ValueError"
+    assert crashed.status.status_code is StatusCode.ERROR
+    assert attributes(declined)["error.type"] == "dependencies.Declined"
+    assert declined.status.status_code is StatusCode.UNSET
+
+
+async def test_nothing_is_noted_for_a_span_that_is_not_sampled(
+    autojump_clock: MockClock,
+) -> None:
+    """Hedged attempts of an unsampled run are no spans either."""
+    spans = Spans(ALWAYS_OFF)
+    tracing = Tracing(spans.provider)
+    during: list[int] = []
+
+    async def look(calls: list[int]) -> Result[int, Any]:
+        during.append(tracing.open_spans)
+        return await fetch_slowly(calls)
+
+    @workflow
+    async def ask(step: Step[Any]) -> int:
+        return await step(Hedge(2).wrap(look), [])
+
+    await ask.options(observers=[tracing])()
+
+    assert during == [2, 2]
+    assert not spans.all
 
 
 async def test_what_undoes_a_step_lies_in_the_run() -> None:
