@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING, Any, Protocol, cast, final
 from opentelemetry import trace
 
 from awaitly_trio._engine.watch import current_scope
+from awaitly_trio._policies.circuit_states import CircuitChange, CircuitState
 from awaitly_trio.otel import _names as names
-from awaitly_trio.otel._attributes import SPAN_EVENTS, of_event, of_outcome, of_scope, of_values
+from awaitly_trio.otel._attributes import (
+    SPAN_EVENTS,
+    of_change,
+    of_event,
+    of_outcome,
+    of_scope,
+    of_values,
+)
 from awaitly_trio.otel._disclosure import Disclosure, as_it_is
 from awaitly_trio.otel._place import scope_of
 
@@ -28,6 +36,9 @@ _LEVELS = {
     "timed_out": logging.WARNING,
     "defect": logging.ERROR,
 }
+
+
+_NO_IDS = {"trace_id": "", "span_id": "", "run_id": ""}
 
 
 class BoundLogger(Protocol):
@@ -59,8 +70,9 @@ class CorrelationFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Add the ids; the record is always kept."""
-        # Empty first: a format that names them must work for a line of any library.
-        record.__dict__.update({"trace_id": "", "span_id": "", "run_id": ""} | current_ids())
+        # Empty at least: a format that names them must work for a line of any library.
+        ids = _NO_IDS | current_ids()
+        record.__dict__.update({key: vars(record).get(key) or found for key, found in ids.items()})
         return True
 
 
@@ -70,7 +82,9 @@ def add_ids(
     event_dict: MutableMapping[str, Any],
 ) -> MutableMapping[str, Any]:
     """Add the ids to an event of structlog: one of its processors."""
-    event_dict.update(current_ids())
+    # A line about the start of a run is written before the task is in that run.
+    for key, found in current_ids().items():
+        event_dict.setdefault(key, found)
     return event_dict
 
 
@@ -81,9 +95,9 @@ class Logs:
     The lines go to the logger ``awaitly_trio.events`` of ``logging``, with the fields in
     the attribute ``fields`` of each record; or to a logger of structlog, with the fields
     as keywords.  Starts, good ends and cancelled ones are of the level DEBUG inside a
-    run and INFO for the run itself; planned errors and what came before them are
-    warnings, defects errors.  Give it after a ``Tracing``: the ids of a line are then
-    those of its own span.
+    run and INFO for the run itself; planned errors, what came before them and breakers
+    that trip are warnings, defects errors.  Give it after a ``Tracing``: the ids of a
+    line are then those of its own span.
 
     Args:
       logger: Where the lines go: a logger of ``logging`` or of structlog.
@@ -132,14 +146,28 @@ class Logs:
             told = name.removeprefix("awaitly.").replace("_", " ")
             self._write(level, f"{scope.kind} {scope.name}: {told}", of_scope(scope) | fields)
 
+    def on_notice(self, notice: object) -> None:
+        """Write that a breaker changed, as a warning unless it closed."""
+        if not isinstance(notice, CircuitChange):
+            return
+        level = logging.INFO if notice.after is CircuitState.CLOSED else logging.WARNING
+        if self._is_on(level):
+            line = f"breaker {notice.name}: {notice.after.value} ({notice.event.value})"
+            self._write(level, line, dict(of_change(notice)))
+
     def _is_on(self, level: int) -> bool:
-        asked = getattr(self._logger, "isEnabledFor", None)
-        return asked is None or cast("bool", asked(level))
+        for name in ("isEnabledFor", "is_enabled_for"):
+            asked = getattr(self._logger, name, None)
+            if asked is not None:
+                return cast("bool", asked(level))
+        return True
 
     def _write(self, level: int, line: str, fields: dict[str, Any]) -> None:
+        ids = current_ids()
+        if names.RUN_ID in fields:
+            # That of the scope: at its start and its end the task is not in it.
+            ids["run_id"] = fields[names.RUN_ID]
         if isinstance(self._logger, logging.Logger):
-            extra = {"trace_id": "", "span_id": "", **current_ids(), "fields": fields}
-            extra["run_id"] = fields[names.RUN_ID]
-            self._logger.log(level, line, extra=extra)
+            self._logger.log(level, line, extra={**_NO_IDS, **ids, "fields": fields})
         else:
-            self._logger.log(level, line, **{**current_ids(), **fields})
+            self._logger.log(level, line, **ids, **fields)

@@ -9,7 +9,10 @@ from dependencies import Declined, crash, fail, give
 from opentelemetry import trace
 from spans import Spans
 
-from awaitly_trio import Ok, Step, workflow
+from awaitly_trio import Ok, Step, observing, workflow
+from awaitly_trio._policies.circuit import BreakerSettings
+from awaitly_trio._policies.trip import ConsecutiveFailures
+from awaitly_trio._tasks.breaker import CircuitBreaker
 from awaitly_trio.otel import CorrelationFilter, Logs, Tracing, add_ids, current_ids
 
 if TYPE_CHECKING:
@@ -137,6 +140,43 @@ async def test_lines_of_ones_own_lead_to_the_run(caplog: pytest.LogCaptureFixtur
     assert record["run_id"] == event["run_id"] == "run-1"
     assert record["trace_id"] == event["trace_id"]
     assert record["span_id"] == event["span_id"]
+
+
+async def test_every_line_about_a_run_has_the_id_of_that_run(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Its first and its last line, too, also in a run inside another and behind the filter."""
+    caplog.handler.addFilter(CorrelationFilter())
+
+    @workflow
+    async def outer(step: Step[Any]) -> None:
+        await step(one_step.options(run_id="inner"))
+
+    caplog.set_level(logging.INFO, "awaitly_trio.events")
+    await outer.options(observers=[Logs()], run_id="outer")()
+
+    found = [(record.message, vars(record)["run_id"]) for record in caplog.records]
+    assert found == [
+        ("workflow outer began", "outer"),
+        ("workflow one_step began", "inner"),
+        ("workflow one_step ended: ok", "inner"),
+        ("workflow outer ended: ok", "outer"),
+    ]
+
+
+async def test_a_breaker_that_trips_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    """In a run or not; when it closes again, that is mere information."""
+    breaker = CircuitBreaker("cards", BreakerSettings(ConsecutiveFailures(1)))
+    caplog.set_level(logging.INFO, "awaitly_trio.events")
+
+    with observing(Logs()):
+        await breaker(fail, Declined())
+        breaker.reset()
+
+    assert [(record.levelname, record.message) for record in caplog.records] == [
+        ("WARNING", "breaker cards: open (tripped)"),
+        ("INFO", "breaker cards: closed (reset by hand)"),
+    ]
 
 
 def test_outside_a_run_there_are_no_ids() -> None:
