@@ -27,12 +27,17 @@ def drawn(spans: Sequence[ReadableSpan]) -> str:
     ]
     height = 2 * EDGE + ROW * len(rows)
     width = LEFT + WIDTH + 90
+    paper = f'<path class="paper" d="M0 0h{width}v{height}h-{width}z"/>'
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
         'font-family="sans-serif" font-size="13">'
     )
-    style = "<style>text{fill:#222}@media(prefers-color-scheme:dark){text{fill:#ddd}}</style>"
-    return "\n".join([head, style, *rows, "</svg>\n"])
+    # It brings its paper: a page may be dark where the system is light, and the other way round.
+    style = (
+        "<style>text{fill:#222}.paper{fill:#fff}@media(prefers-color-scheme:dark)"
+        "{text{fill:#ddd}.paper{fill:#1b1b1f}}</style>"
+    )
+    return "\n".join([head, style, paper, *rows, "</svg>\n"])
 
 
 def in_tree_order(spans: Sequence[ReadableSpan]) -> list[tuple[ReadableSpan, int]]:
@@ -60,17 +65,17 @@ def row(span: ReadableSpan, depth: int, top: int, first: int, scale: float) -> s
     left, long = LEFT + (start - first) * scale, max(2.0, (end - start) * scale)
     status = str((span.attributes or {}).get("awaitly.outcome.status", ""))
     colour = COLOURS.get(status, CANCELLED) if status else LIBRARY
-    kind = str((span.attributes or {}).get("awaitly.scope.kind", "http"))
+    attempt = (span.attributes or {}).get("awaitly.attempt.number")
+    kind = str(attempt or (span.attributes or {}).get("awaitly.scope.kind", "http"))
     marks = "".join(
         f'<circle cx="{LEFT + (event.timestamp - first) * scale:.1f}" cy="{top + ROW / 2:g}" '
         f'r="4" fill="#fff" stroke="{colour}" stroke-width="2">'
         f"<title>{escape(event.name)}</title></circle>"
         for event in span.events
     )
-    kind = "" if kind == span.name else kind
     return (
         f'<text x="{EDGE + 16 * depth}" y="{top + 18}">{escape(span.name)} '
-        f'<tspan opacity="0.55">{escape(kind)}</tspan></text>'
+        f'<tspan fill-opacity="0.6">{escape(kind)}</tspan></text>'
         f'<rect x="{left:.1f}" y="{top + 6}" width="{long:.1f}" height="{ROW - 12}" rx="3" '
         f'fill="{colour}"/>{marks}'
         f'<text x="{left + long + 8:.1f}" y="{top + 18}">{(end - start) / 1e6:.1f} ms</text>'
