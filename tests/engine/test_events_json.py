@@ -209,7 +209,7 @@ def ExceptionGroup_(text: str, members: list[Exception]) -> BaseException:  # no
     return BaseExceptionGroup(text, members)
 
 
-async def test_nothing_is_told_after_the_end_of_a_run(autojump_clock: MockClock) -> None:  # noqa: ARG001
+async def test_nothing_is_told_after_the_end_of_a_run(autojump_clock: MockClock) -> None:
     """A step in a task that the run does not own ends, for observers, with the run."""
     recorder = Recorder()
     told_in_run = 0
