@@ -16,6 +16,7 @@ from awaitly_trio._policies.circuit import STANDARD_BREAKER, BreakerSettings
 from awaitly_trio._policies.circuit_states import CircuitChange, CircuitEvent, CircuitState
 from awaitly_trio._policies.layers import Layer
 from awaitly_trio._tasks.breaker_tally import BreakerStatistics, BreakerTally
+from awaitly_trio._tasks.notices import Refused, tell, who_listens
 from awaitly_trio._values.duration import format_duration
 from awaitly_trio._values.errors import CircuitOpen
 from awaitly_trio._values.refusals import CallRefusedError
@@ -101,7 +102,10 @@ class CircuitBreaker:
                 remaining = circuit.refusing_until - time.now()
                 if remaining > 0:
                     await trio.lowlevel.checkpoint_if_cancelled()
-                    return Err(tally.refuse_for(remaining))
+                    tally.refused += 1
+                    if who_listens():
+                        tell(Refused, tally.name, "breaker")
+                    return Err(CircuitOpen(tally.name, remaining))
                 return await self._call(fn, *args, **kwargs)
             try:
                 # Passing an empty dictionary on would cost a fifth of a bare await.

@@ -78,13 +78,9 @@ class BreakerTally:
 
     def refuse(self, now: float) -> CircuitOpen:
         """Count a refusal and return it."""
-        return self.refuse_for(max(0.0, self.circuit.refusing_until - now))
-
-    def refuse_for(self, remaining: float) -> CircuitOpen:
-        """Count a refusal that holds for so many seconds, and return it."""
         self.refused += 1
         tell(Refused, self.name, "breaker")
-        return CircuitOpen(self.name, remaining)
+        return CircuitOpen(self.name, max(0.0, self.circuit.refusing_until - now))
 
     def _changed(self, change: CircuitChange) -> None:
         tell(lambda: change)
