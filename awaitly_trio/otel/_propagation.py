@@ -58,7 +58,7 @@ def linked_to(*carried: Mapping[str, str]) -> Generator[None]:
 
 
 def add_link(carried: Mapping[str, str]) -> None:
-    """Link the current span to one elsewhere: a hedge to what it hedges, say."""
+    """Link the current span to one elsewhere, whose work it takes up."""
     for link in _links(carried):
         trace.get_current_span().add_link(link.context)
 

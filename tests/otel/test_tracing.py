@@ -588,6 +588,24 @@ async def test_a_hedge_is_linked_to_what_it_hedges(autojump_clock: MockClock) ->
     assert tracing.open_spans == 0
 
 
+async def test_hedged_attempts_end_when_their_run_is_cancelled(
+    autojump_clock: MockClock,
+) -> None:
+    """Both are cancelled, and no span stays open."""
+    spans = Spans()
+    tracing = Tracing(spans.provider)
+
+    @workflow
+    async def ask(step: Step[Any]) -> None:
+        await step(Hedge(1).wrap(give), 1, after=9)
+
+    with trio.move_on_after(2):
+        await ask.options(observers=[tracing])()
+
+    assert sorted(spans.names) == ["ask", "give", "hedged attempt", "hedged attempt"]
+    assert tracing.open_spans == 0
+
+
 async def test_what_a_hedged_attempt_does_lies_in_its_span(autojump_clock: MockClock) -> None:
     """Spans of libraries, and of workflows that are hedged, are told apart by attempt."""
     spans = Spans()
