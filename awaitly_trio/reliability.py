@@ -41,6 +41,7 @@ from awaitly_trio._tasks.fault import Injection, fault, faults, faulty
 from awaitly_trio._tasks.hedge import Hedge, HedgeStatistics
 from awaitly_trio._tasks.limiter import RateLimiter, RefusingRateLimiter
 from awaitly_trio._tasks.loader import Loader, LoaderStatistics
+from awaitly_trio._tasks.notices import HedgeEnded, HedgeStarted, Refused, Waited
 from awaitly_trio._tasks.policy import Policy, merge, policy
 from awaitly_trio._tasks.presets import (
     PolicyRegistry,
@@ -98,6 +99,8 @@ __all__ = [
     "Gradient",
     "Hang",
     "Hedge",
+    "HedgeEnded",
+    "HedgeStarted",
     "HedgeStatistics",
     "Injection",
     "Layer",
@@ -115,6 +118,7 @@ __all__ = [
     "RateOverTime",
     "RateStatistics",
     "RedisRateLimiter",
+    "Refused",
     "RefusingRateLimiter",
     "RefusingRedisRateLimiter",
     "Retry",
@@ -132,6 +136,7 @@ __all__ = [
     "TokenBucket",
     "TokenPurse",
     "UnknownPolicyError",
+    "Waited",
     "Without",
     "attempts",
     "budget",
