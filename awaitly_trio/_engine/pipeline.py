@@ -89,6 +89,9 @@ def perform(call: Call) -> Awaitable[Result[Any, Any]]:
       RunClosedError: The run has ended.
     """
     run, options = call.run, call.options
+    if run.bare and call.wrap is None and options.policy is None and not options.undoes:
+        # Nothing to refuse, replace, wrap or tell; a function of ours gives a Result.
+        return answer(call) if options.changes_flow or call.composite else invoke(call)
     if run.closed:
         run.check_open()
     call.name = options.name or call.name or name_of(call.fn)

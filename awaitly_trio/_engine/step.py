@@ -83,20 +83,19 @@ class Step(
           RunClosedError: The run has ended.
           TypeError: The dependency did not return a Result.
         """
-        run = self._run
         if self._plain:
             result = await (fn(*args, **kwargs) if kwargs else fn(*args))  # type: ignore[call-arg]
-        elif self._recovers and run.bare and not is_budgeted():
+        elif self._recovers and self._run.bare and not is_budgeted():
             result = await (fn(*args, **kwargs) if kwargs else fn(*args))  # type: ignore[call-arg]
             if type(result) is Err:
                 result = await self._recover(result, fn, args, kwargs)
-        elif self._options.only_times and run.bare:
-            result = await timed(Call(run, fn, args, kwargs, self._options))
+        elif self._options.only_times and self._run.bare:
+            result = await timed(Call(self._run, fn, args, kwargs, self._options))
         else:
-            result = await perform(Call(run, fn, args, kwargs, self._options))
+            result = await perform(Call(self._run, fn, args, kwargs, self._options))
         if type(result) is Ok:
             return result.value
-        raise run.exit(result)
+        raise self._run.exit(result)
 
     async def _recover(
         self, failed: Err[Any], fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
