@@ -28,6 +28,9 @@ CHECKERS = {
     "pyrefly": [
         *("check", "-p", "strict", "--output-format=min-text"),
         *("--python-interpreter-path", sys.executable),
+        # Otherwise it finds the working tree above the environment that tox makes in it,
+        # and takes each class of the package for two.
+        *("--disable-search-path-heuristics=true", "--search-path=."),
     ],
     "ty": ["check", "--python", str(TOOLS.parent), "--output-format", "concise"],
 }
