@@ -31,12 +31,11 @@ def main() -> None:
     )
     wanted = parser.parse_args()
     timer = QUICK if wanted.quick else Timer()
-    measured = {}
     for row in wanted.rows or sorted(known):
-        measured[row] = import_module(known[row]).measure(timer)
-        print(*table.rendered(row, measured[row]), sep="\n", flush=True)
-    if not wanted.quick:
-        table.write(measured)
+        lines = import_module(known[row]).measure(timer)
+        print(*table.rendered(row, lines), sep="\n", flush=True)
+        if not wanted.quick:
+            table.write(row, lines)
 
 
 if __name__ == "__main__":

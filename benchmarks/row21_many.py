@@ -51,13 +51,12 @@ def measure(timer: Timer) -> list[Line]:
     """Compare each number of runs with the same without us, and the larger with the smaller."""
     lines, costs = [], {}
     for number in NUMBERS:
-        rounds = max(5, timer.rounds * NUMBERS[0] // (2 * number))
         found = timer.compare_runs(
             {
                 "ours": partial(trio.run, at_once, ten_steps, number),
                 "limit": partial(trio.run, at_once, ten_awaits, number),
             },
-            rounds,
+            max(3, timer.rounds // 5),
         )
         costs[number] = found["ours"].divided_by(number * len(TEN))
         name = f"{number:,} workflows at once, 10 steps of one checkpoint"

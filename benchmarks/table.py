@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from benchmarks.lines import Line
 
@@ -23,8 +23,8 @@ def rendered(row: int, lines: Sequence[Line]) -> list[str]:
     return ["| " + " | ".join([str(row), *line.cells()]) + " |" for line in lines]
 
 
-def write(measured: Mapping[int, Sequence[Line]]) -> None:
-    """Put the measured rows into the document and keep the others as they are."""
+def write(row: int, lines: Sequence[Line]) -> None:
+    """Put a measured row into the document and keep the others as they are."""
     before, rest = DOCUMENT.read_text(encoding="utf-8").split(BEGIN)
     old, after = rest.split(END)
     rows: dict[int, list[str]] = {}
@@ -32,8 +32,8 @@ def write(measured: Mapping[int, Sequence[Line]]) -> None:
         first = line.strip("| ").split(" ")[0]
         if first.isdigit():
             rows.setdefault(int(first), []).append(line)
-    rows.update({row: rendered(row, lines) for row, lines in measured.items()})
-    body = [line for row in sorted(rows) for line in rows[row]]
+    rows[row] = rendered(row, lines)
+    body = [line for number in sorted(rows) for line in rows[number]]
     text = "\n".join(["", machine(), "", *_header(), *body, ""])
     DOCUMENT.write_text(f"{before}{BEGIN}{text}{END}{after}", encoding="utf-8")
 
