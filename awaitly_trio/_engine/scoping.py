@@ -52,4 +52,9 @@ async def in_scope(  # noqa: PLR0917  # by keyword it would cost every watched s
         raise
     current_scope.reset(token)
     watch.end(scope, outcome)
-    return result
+    try:
+        return result
+    finally:
+        # From CPython 3.12 on a traceback keeps the frames that called it.  A defect
+        # that stayed here would be held by its own traceback, in a ring.
+        del result, outcome

@@ -47,11 +47,14 @@ class Telemetry:
         self.observers = observers
         self._pipes = pipes
         self._stop: Callable[[], None] | None = None
+        self._ends, self._closed = threading.Event(), threading.Event()
 
     def observe(self) -> None:
         """Watch every run from here on: of this thread, or of this task and those it starts."""
         if self._stop is None and self.observers:
             self._stop = observe(*self.observers)
+            # Made now, because from CPython 3.12 on none can be started at the end.
+            threading.Thread(target=self._close_when_told, daemon=True).start()
             atexit.register(self._close_at_exit)
 
     def uninstall(self) -> None:
@@ -100,13 +103,16 @@ class Telemetry:
             )
         return False
 
-    def _close_at_exit(self) -> None:
+    def _close_when_told(self) -> None:
+        self._ends.wait()
         if self._pipes is not None:
-            works = tuple(self._pipes.closes)
-            thread = threading.Thread(target=_do_all, args=(works,), daemon=True)
-            thread.start()
-            # A collector that is down must not keep the process.
-            thread.join(_PATIENCE_AT_EXIT)
+            _do_all(tuple(self._pipes.closes))
+        self._closed.set()
+
+    def _close_at_exit(self) -> None:
+        self._ends.set()
+        # A collector that is down must not keep the process.
+        self._closed.wait(_PATIENCE_AT_EXIT)
 
 
 def install(

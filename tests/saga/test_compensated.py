@@ -312,7 +312,9 @@ async def test_cancellation_right_after_a_step_finds_it_registered(world: World)
     assert world.undone == ["a"]
 
 
-async def test_a_hook_that_waits_after_a_step_loses_nothing(world: World) -> None:
+async def test_a_hook_that_waits_after_a_step_loses_nothing(
+    autojump_clock: MockClock, world: World
+) -> None:
     """The entry is made before ``after_step``, which may be cancelled."""
 
     async def after_step(_scope: object, _outcome: object) -> None:
@@ -493,7 +495,9 @@ async def test_undone_names_the_effects_that_a_group_of_failures_left(world: Wor
     assert world.undone == ["c", "b", "a"]
 
 
-async def test_a_cancellation_beside_a_defect_undoes_and_leaves(world: World) -> None:
+async def test_a_cancellation_beside_a_defect_undoes_and_leaves(
+    autojump_clock: MockClock, world: World
+) -> None:
     """A group that holds a cancellation is raised again when all is undone."""
 
     async def body(step: Step[Any]) -> None:

@@ -72,6 +72,8 @@ def interrupted_at(instruction: int, *, fails: bool) -> tuple[Interrupter, World
 
     async def main() -> None:
         saga = workflow(body)
+        # CPython 3.12 tells of instructions only if a frame wants them before tracing begins.
+        sys._getframe().f_trace_opcodes = True
         try:
             sys.settrace(interrupter)
             results.append(await saga(world, fails=fails))
