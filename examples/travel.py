@@ -32,7 +32,7 @@ from awaitly_trio import Err, Ok, Result, Step, TimedOut, UnexpectedError
 from awaitly_trio.saga import CompensationFailed, saga
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
     from starlette.requests import Request
 
@@ -181,16 +181,17 @@ async def serve(services: list[Service], opened: SimpleQueue[Opened]) -> None:
 
 
 @contextmanager
-def in_business(services: list[Service]) -> Iterator[dict[str, str]]:
+def in_business(services: list[Service]) -> Generator[dict[str, str], None, None]:
     """Serve in another thread for as long as the block runs; the addresses are by name."""
     opened: SimpleQueue[Opened] = SimpleQueue()
     with ThreadPoolExecutor(1) as thread:
-        thread.submit(trio.run, serve, services, opened)
+        served = thread.submit(trio.run, serve, services, opened)
         addresses, close = opened.get(timeout=10)
         try:
             yield addresses
         finally:
             close()
+        served.result()
 
 
 SCENARIOS: list[tuple[str, dict[str, Mood], float]] = [
