@@ -234,6 +234,24 @@ class Registration:
             self._late.append(entry)
 
 
+async def kept(
+    ledger: Ledger,
+    fn: Callable[..., Any],
+    compensate: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Result[Any, Any]:
+    """Call a dependency that needs nothing of the pipeline, and remember how to undo it."""
+    result: Result[Any, Any] = await fn(*args, **kwargs)
+    if type(result) is Ok:
+        entry = (fn, compensate, result.value, tick(), None)
+        if ledger.is_quick:
+            ledger.entries.append(entry)
+        else:
+            await keep_late(ledger, entry)
+    return result
+
+
 async def keep_late(ledger: Ledger, entry: Entry) -> None:
     """Take an entry of a saga that has ended meanwhile into the one it joined, or undo it."""
     if not keep(ledger, entry):

@@ -48,7 +48,8 @@ class Detail(msgspec.Struct, frozen=True):
 Entry: TypeAlias = tuple[Any, Any, Any, int, Detail | None]
 """A completed step: its function, its compensation, its value, the tick of its end, the rest.
 
-A bare tuple, because making one is most of what a compensated step costs.
+The tick is 0 where there was no other ledger yet.  A bare tuple, because making
+one is most of what a compensated step costs.
 """
 
 
@@ -59,7 +60,8 @@ class Ledger(msgspec.Struct, eq=False):
     ``above`` is the block or run around a block, ``None`` for that of a run.
     ``entries`` are in the order of their completion, unless ``is_merged``.
     ``is_quick`` tells that a completed step is simply appended; ``is_direct``
-    that moreover no task can be in another ledger of the run.  ``state`` is
+    that moreover there is no other ledger, neither around it nor inside it, so
+    that its entries need no tick to be put in order.  ``state`` is
     ``"joined"`` when the saga succeeded, and its entries belong to the one
     around it, and ``"undone"`` from the moment it failed.  ``residue`` is what
     could not be undone in it and in sagas inside it.  ``blocks`` are the sagas
@@ -99,9 +101,14 @@ def root_of(run: Run) -> Ledger:
     """Return the ledger of a run, which begins with the first thing to undo."""
     ledger: Ledger | None = run.saga
     if ledger is None:
-        options = run.settings.saga or options_at(around(run))
-        quick = options.order == "newest_first"
-        ledger = Ledger(run, options, run.name, None, quick, quick and not run.has_blocks)
+        place, options = around(run), run.settings.saga
+        is_alone = place is None and not run.has_blocks
+        if place is not None:
+            options = options or options_at(place)
+            _has_inside(place)
+        options = options or DEFAULT_SAGA
+        is_quick = options.order == "newest_first"
+        ledger = Ledger(run, options, run.name, None, is_quick, is_quick and is_alone)
         run.saga = ledger
     return ledger
 
@@ -109,15 +116,34 @@ def root_of(run: Run) -> Ledger:
 def block_in(run: Run, name: str, options: SagaOptions | None = None) -> Ledger:
     """Return a new ledger for a block of a run that begins in this task."""
     place = place_of(run)
+    _has_inside(place)
     options = options or options_at(place)
-    run.has_blocks = True
     outer = place if isinstance(place, Ledger) else root_of(place)
-    outer.is_direct = False
     block = Ledger(run, options, name, place, options.order == "newest_first", is_direct=False)
     if outer.blocks is None:
         outer.blocks = set()
     outer.blocks.add(block)
     return block
+
+
+def branches_in(run: Run, size: int) -> list[Ledger]:
+    """Return new ledgers for branches that begin in this task and are all seen to their end."""
+    place = place_of(run)
+    _has_inside(place)
+    options = options_at(place)
+    is_quick = options.order == "newest_first"
+    return [Ledger(run, options, "branch", place, is_quick, False) for _ in range(size)]  # noqa: FBT003
+
+
+def _has_inside(place: Place | None) -> None:
+    """Let the ledgers at a place and around it know that there is one inside them."""
+    while place is not None:
+        if not isinstance(place, Ledger):
+            place.has_blocks = True
+        ledger: Ledger | None = place if isinstance(place, Ledger) else place.saga
+        if ledger is not None:
+            ledger.is_direct = False
+        place = around(place)
 
 
 def options_at(place: Place | None) -> SagaOptions:
@@ -164,6 +190,11 @@ def enclosing(ledger: Ledger) -> Ledger | None:
     return None
 
 
+def is_blank(ledger: Ledger) -> bool:
+    """Whether nothing was ever entered in a ledger, and nothing can be any more."""
+    return not (ledger.entries or ledger.residue or ledger.blocks)
+
+
 def end(ledger: Ledger, state: Literal["joined", "undone"]) -> None:
     """End a saga, and with it those inside it whose block was never left.
 
@@ -183,6 +214,11 @@ def end(ledger: Ledger, state: Literal["joined", "undone"]) -> None:
 
 def join(ledger: Ledger) -> None:
     """End a saga that succeeded: what it would undo belongs to the saga around it, if any."""
+    if ledger.is_direct:
+        ledger.state = "joined"
+        ledger.is_quick = ledger.is_direct = False
+        ledger.entries.clear()
+        return
     end(ledger, "joined")
     if ledger.entries or ledger.residue:
         outer = enclosing(ledger)

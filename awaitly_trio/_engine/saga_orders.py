@@ -6,7 +6,7 @@ did; each shield has a deadline, so what waits outside waits in bounded time.
 
 from __future__ import annotations
 
-import math
+from types import CoroutineType
 from typing import TYPE_CHECKING, final
 
 import trio
@@ -59,77 +59,62 @@ def _names(entry: Entry) -> tuple[str, ...]:
 
 async def _in_turn(undoing: Undoing, entries: list[Entry]) -> list[Entry]:
     """Undo entries one after the other, taking each from the end of the list."""
-    while entries and not undoing.is_over:
-        turns = _Turns(undoing, entries)
+    while entries and not undoing.is_stopped:
+        now = undoing.now()
+        if now >= undoing.end:
+            break
+        until = min(now + undoing.allowance(entries[-1]), undoing.end)
         try:
-            with trio.CancelScope(deadline=turns.rearm(entries[-1]), shield=True) as limit:
-                await turns.take(limit)
+            with trio.CancelScope(deadline=until, shield=True) as limit:
+                await _take(undoing, entries, limit, now)
         except Exception as exc:  # what was left of a group after its Cancelled was caught
-            if turns.current is not None:
-                undoing.fail(turns.current, exc)
+            if undoing.cut is not None:
+                undoing.fail(undoing.cut, exc)
         except BaseException as exc:  # noqa: ASYNC103  # leaves when all is done
-            undoing.interrupted(exc, [] if turns.current is None else [turns.current])
+            undoing.interrupted(exc, [] if undoing.cut is None else [undoing.cut])
         else:
-            if turns.current is not None:
-                undoing.cut_off(turns.current, turns.trace)
+            if undoing.cut is not None:
+                undoing.cut_off(undoing.cut, undoing.trace)
+        undoing.cut = None
     return entries
 
 
-@final
-class _Turns:
-    """Compensations that share one cancel scope.
+async def _take(
+    undoing: Undoing, entries: list[Entry], limit: trio.CancelScope, armed: float
+) -> None:
+    """Undo one entry after the other until one is ``cut``, which ``undoing`` then names.
 
-    A scope costs more than most compensations, so its deadline moves on before
-    each of them, where time has passed, and only when one has been cut off the
-    next gets a new scope.
+    A scope costs more than most compensations, so one serves many: its deadline
+    moves on before each of them, where time has passed since it was ``armed``,
+    and only after one was cut off the rest gets a new scope.
     """
-
-    __slots__ = ("_allowance", "_armed", "_entries", "_undoing", "_until", "current", "trace")
-
-    def __init__(self, undoing: Undoing, entries: list[Entry]) -> None:
-        self._undoing, self._entries = undoing, entries
-        self._armed = self._until = self._allowance = -math.inf
-        self.current: Entry | None = None
-        self.trace: TracebackType | None = None
-
-    def rearm(self, entry: Entry) -> float:
-        """Return the deadline for an entry that is about to be undone."""
-        self._armed = self._undoing.now()
-        self._allowance = self._undoing.allowance(entry)
-        self._until = min(self._armed + self._allowance, self._undoing.end)
-        return self._until
-
-    async def take(self, limit: trio.CancelScope) -> None:
-        """Undo one entry after the other until one is cut off."""
-        undoing, entries = self._undoing, self._entries
-        clock, is_plain = undoing.now, undoing.is_plain
-        rearm_at = self._armed + self._allowance * _SLACK
-        while entries:
-            now = clock()
-            if now > rearm_at or entries[-1][4] is not None:
-                if now >= self._until:
-                    # The one before swallowed its cancellation; the next needs another scope.
-                    return
-                limit.deadline = self.rearm(entries[-1])
-                rearm_at = self._armed + self._allowance * _SLACK
-            entry = self.current = entries.pop()
-            try:
-                if is_plain and entry[4] is None:
-                    answer = entry[1](entry[2])
-                else:
-                    answer = undoing.begin(entry, limit)
-                if answer is not None and hasattr(answer, "__await__"):
-                    answer = await answer
-            except (Exception, Exit) as exc:
-                undoing.fail(entry, exc)
-            except BaseException as exc:
-                self.trace = exc.__traceback__
-                raise
-            else:
-                undoing.settle(entry, answer)
-            self.current = None
-            if undoing.is_stopped:
+    clock, is_plain = undoing.now, undoing.is_plain
+    rearm_at = armed + undoing.each * _SLACK
+    while entries:
+        entry = entries.pop()
+        detail = entry[4]
+        if (now := clock()) > rearm_at or detail is not None:
+            if now >= limit.deadline:
+                # The one before swallowed its cancellation; the rest needs another scope.
+                entries.append(entry)
                 return
+            allowance = undoing.allowance(entry)
+            limit.deadline = min(now + allowance, undoing.end)
+            rearm_at = now + allowance * _SLACK
+        try:
+            plain = is_plain and detail is None
+            answer = entry[1](entry[2]) if plain else undoing.begin(entry, limit)
+            if answer.__class__ is CoroutineType or hasattr(answer, "__await__"):
+                answer = await answer
+        except (Exception, Exit) as exc:
+            undoing.fail(entry, exc)
+        except BaseException as exc:
+            undoing.cut, undoing.trace = entry, exc.__traceback__
+            raise
+        else:
+            undoing.settle(entry, answer)
+        if undoing.is_stopped:
+            return
 
 
 # --- at once

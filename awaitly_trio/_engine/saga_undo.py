@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import math
 import sys
 import traceback
+from collections.abc import Callable
 from functools import partial
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, final
 
+import msgspec
 import trio
 
 from awaitly_trio._engine.cancellation import outcome_of_exception
 from awaitly_trio._engine.options import StepOptions
 from awaitly_trio._engine.pipeline import Call, perform
-from awaitly_trio._engine.saga_ledger import label_of, terms_of
+from awaitly_trio._engine.run import Run
+from awaitly_trio._engine.saga_ledger import Entry, label_of, terms_of
 from awaitly_trio._engine.watch import current_scope
 from awaitly_trio._policies.retry import as_retry
+from awaitly_trio._policies.saga import SagaOptions
 from awaitly_trio._values.compensation import Uncompensated
 from awaitly_trio._values.errors import TimedOut
 from awaitly_trio._values.events import LeftBehind
@@ -24,67 +28,40 @@ from awaitly_trio._values.outcomes import Outcome
 from awaitly_trio._values.result import Err, Ok
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import TracebackType
-
-    from awaitly_trio._engine.run import Run
-    from awaitly_trio._engine.saga_ledger import Entry
-    from awaitly_trio._policies.saga import SagaOptions
     from awaitly_trio._values.compensation import WhyLeft
     from awaitly_trio._values.result import Result
 
 
 @final
-class Undoing:
+class Undoing(msgspec.Struct, eq=False):
     """One attempt to undo the entries of a saga, and what came of it.
 
-    ``end`` is Trio's time at which all of it stops; ``undone`` the entries
-    whose compensation worked; ``left`` what is still there; ``interrupts``
-    what has to leave when all is done.  ``is_plain`` tells that calling a
-    compensation is all there is to do; ``is_dead`` that the task is
-    being thrown away, so that it can wait for nothing any more.
+    ``now`` tells Trio's time, ``end`` is when all of it stops; ``each`` and
+    ``grace`` are allowances in seconds.  ``is_plain`` tells that calling a
+    compensation is all there is to do; ``is_dead`` that the task is being thrown
+    away, so that it can wait for nothing any more.  ``handled`` is what ended
+    the saga, if it was an exception.
 
-    Args:
-      run: The run in whose name compensations are called.
-      options: Those of the saga.
-      reason: Why the saga ended.
+    ``undone`` are the entries whose compensation worked; ``left`` is what is
+    still there; ``interrupts`` have to leave when all is done.  ``cut`` is
+    the entry whose compensation was left by an exception, ``trace`` where that was.
     """
 
-    __slots__ = (
-        "each",
-        "end",
-        "grace",
-        "handled",
-        "interrupts",
-        "is_dead",
-        "is_plain",
-        "is_stopped",
-        "left",
-        "now",
-        "options",
-        "run",
-        "undone",
-    )
-
-    def __init__(self, run: Run, options: SagaOptions, reason: object = None) -> None:
-        self.run = run
-        self.options = options
-        self.handled = sys.exc_info()[1]
-        self.each, total, self.grace = options.allowances
-        self.undone: list[Entry] = []
-        self.left: list[Uncompensated] = []
-        self.interrupts: list[BaseException] = []
-        self.is_stopped = self.is_dead = False
-        self.is_plain = run.closed or (run.watch is None and options.retry is None)
-        self.now: Callable[[], float] = _no_time
-        self.end = math.inf
-        if isinstance(reason, BaseException):
-            self.is_dead = self.is_stopped = _any(reason, GeneratorExit)
-        if not self.is_dead:
-            self.now = trio.lowlevel.current_clock().current_time
-            if isinstance(reason, BaseException) and _any(reason, _INTERRUPTS):
-                total = min(total, self.grace)
-            self.end = self.now() + total
+    run: Run
+    options: SagaOptions
+    now: Callable[[], float]
+    end: float
+    each: float
+    grace: float
+    is_plain: bool
+    handled: BaseException | None = None
+    is_stopped: bool = False
+    is_dead: bool = False
+    undone: list[Entry] = []
+    left: list[Uncompensated] = []
+    interrupts: list[BaseException] = []
+    cut: Entry | None = None
+    trace: TracebackType | None = None
 
     @property
     def is_over(self) -> bool:
@@ -93,8 +70,8 @@ class Undoing:
 
     def allowance(self, entry: Entry) -> float:
         """Return the seconds that the compensation of an entry may take."""
-        terms = terms_of(entry, self.options)
-        return self.each if terms is self.options else terms.allowances[0]
+        detail = entry[4]
+        return self.each if detail is None else detail.terms.allowances[0]
 
     def begin(self, entry: Entry, limit: trio.CancelScope) -> Any:
         """Call the compensation of an entry; return its answer, or what to await for it."""
@@ -175,6 +152,28 @@ class Undoing:
 
 
 _INTERRUPTS = (KeyboardInterrupt, SystemExit)
+
+
+def begin_undoing(run: Run, options: SagaOptions, reason: object) -> Undoing:
+    """Return an attempt that begins now.
+
+    Args:
+      run: The run in whose name compensations are called.
+      options: Those of the saga.
+      reason: Why the saga ended.
+    """
+    each, total, grace = options.allowances
+    is_plain = run.closed or (run.watch is None and options.retry is None)
+    handled = sys.exc_info()[1]
+    if isinstance(reason, BaseException):
+        if _any(reason, GeneratorExit):
+            undoing = Undoing(run, options, _no_time, 0.0, each, grace, is_plain, handled)
+            undoing.is_stopped = undoing.is_dead = True
+            return undoing
+        if _any(reason, _INTERRUPTS):
+            total = min(total, grace)
+    now = trio.lowlevel.current_clock().current_time
+    return Undoing(run, options, now, now() + total, each, grace, is_plain, handled)
 
 
 def _any(exc: BaseException, kinds: Any) -> bool:

@@ -9,7 +9,7 @@ import trio
 
 from awaitly_trio._engine.saga_ledger import enclosing, end, join, labels_of
 from awaitly_trio._engine.saga_orders import undo_all
-from awaitly_trio._engine.saga_undo import Undoing, tell
+from awaitly_trio._engine.saga_undo import Undoing, begin_undoing, tell
 from awaitly_trio._values import events
 from awaitly_trio._values.compensation import CompensationError, CompensationFailed
 from awaitly_trio._values.exits import note, verdict
@@ -64,8 +64,9 @@ async def unwind(ledger: Ledger, error: Any, cause: Any = None) -> Undoing | Non
     if ledger.is_merged:
         entries.sort(key=_ended)
     run = ledger.run
-    undoing = Undoing(run, ledger.options, error)
-    tell(run, events.Undoing, saga=ledger.name, steps=len(entries))
+    undoing = begin_undoing(run, ledger.options, error)
+    if run.watch is not None:
+        tell(run, events.Undoing, saga=ledger.name, steps=len(entries))
     for entry in reversed(await undo_all(undoing, entries)):
         undoing.leave(entry, "not_started")
     if run.watch is not None:

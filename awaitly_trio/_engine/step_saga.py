@@ -11,7 +11,7 @@ from typing_extensions import ParamSpec, TypeVar
 
 from awaitly_trio._engine.options import check_label
 from awaitly_trio._engine.pipeline import Call, perform
-from awaitly_trio._engine.saga import compensated, keep_late, pivot
+from awaitly_trio._engine.saga import compensated, keep_late, kept, pivot
 from awaitly_trio._engine.saga_block import SagaBlock
 from awaitly_trio._engine.saga_ledger import ledger_of, options_at, place_of, root_of, tick
 from awaitly_trio._engine.step_base import StepBase
@@ -62,22 +62,24 @@ class SagaStep(StepBase, Generic[E_contra]):
           RunClosedError: The run has ended, or the saga is being undone.
           ValueError: ``depends_on`` names a step that has not completed here.
         """
-        run, plain = self._run, self._plain and type(fn) is FunctionType
-        if plain and callable(compensate):
+        run = self._run
+        if self._plain and type(fn) is FunctionType and callable(compensate):
             ledger = run.saga or root_of(run)
-            if not ledger.is_direct:
-                ledger = ledger_of(run)
-            if ledger.is_quick:
-                result = await (fn(*args, **kwargs) if kwargs else fn(*args))  # type: ignore[call-arg]
+            if ledger.is_direct:
+                result = await (fn(*args, **kwargs) if kwargs else fn(*args))
                 if type(result) is Ok:
                     value: T = result.value
                     # No checkpoint since it completed, so it cannot be forgotten.
-                    if ledger.is_quick:
-                        ledger.entries.append((fn, compensate, value, tick(), None))
+                    if ledger.is_direct:
+                        ledger.entries.append((fn, compensate, value, 0, None))
                     else:
                         await keep_late(ledger, (fn, compensate, value, tick(), None))
                     return value
                 raise run.exit(result)
+            ledger = ledger_of(run)
+            if ledger.is_quick:
+                called: T = self._value_of(await kept(ledger, fn, compensate, args, kwargs))
+                return called
         call = Call(run, fn, args, kwargs, self._options)
         returned: T = self._value_of(await compensated(call, compensate))
         return returned
