@@ -66,7 +66,7 @@ class SagaStep(StepBase, Generic[E_contra]):
         if self._plain and type(fn) is FunctionType and callable(compensate):
             ledger = run.saga or root_of(run)
             if ledger.is_direct:
-                result = await (fn(*args, **kwargs) if kwargs else fn(*args))  # type: ignore[call-arg]
+                result = await (fn(*args, **kwargs) if kwargs else fn(*args))  # pyright: ignore[reportCallIssue]
                 if type(result) is Ok:
                     value: T = result.value
                     # No checkpoint since it completed, so it cannot be forgotten.
