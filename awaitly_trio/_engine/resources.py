@@ -84,7 +84,7 @@ class Resources(Generic[E_contra]):
             self._held.hold(value, release)
         except RunClosedError:
             # The block ended while this was being acquired, so nobody else would do it.
-            await self._held.release(value, release)
+            await self._held.release(value, release)  # noqa: ASYNC120  # it shields itself
             raise
 
     async def __aenter__(self) -> Resources[E_contra]:

@@ -127,8 +127,8 @@ class Workflow(RunMaker, Generic[P, T_co, E_co]):
             if exc.args[0] is not run or run.saga is not None or run.left is None:
                 return await end_failed(run, step, exc)
             result: Result[Any, Any] = exc.args[1] if exc is run.left else run.left.result
-        except BaseException as exc:
-            return await end_failed(run, step, exc)
+        except BaseException as exc:  # noqa: ASYNC103  # end_failed raises again what must leave
+            return await end_failed(run, step, exc)  # noqa: ASYNC102, ASYNC104  # and shields itself
         else:
             if run.left is not None or value.__class__ in RESULTS:
                 return await end_returned(run, step, value)
