@@ -74,6 +74,7 @@ async def all_named_of(run: Run, branches: dict[Any, Branch]) -> Result[Any, Any
     return gathered
 
 
+@trio.lowlevel.enable_ki_protection  # the sagas of branches must be seen to their end
 async def race_of(
     run: Run, branches: list[Branch], first: Literal["success", "finished"]
 ) -> Result[Any, Any]:
@@ -82,13 +83,17 @@ async def race_of(
     sagas = BranchSagas(run, len(branches))
     try:
         result = await race(_calls(run, branches, crew, sagas=sagas), first=first, crew=crew)
-    except BaseException:
-        sagas.keep_all()
+    except BaseException as exc:
+        if sagas.has_effects:
+            await sagas.choose((), exc)  # noqa: ASYNC102  # it shields itself
         raise
-    await sagas.choose(crew.by)
+    if sagas.has_effects:
+        won = [] if crew.by is None or type(result) is not Ok else [crew.by]
+        await sagas.choose(won)
     return result
 
 
+@trio.lowlevel.enable_ki_protection  # as above
 async def settle_of(
     run: Run, branches: list[Branch], min_ok: float | None, max_errors: float | None
 ) -> Result[Any, Any]:
@@ -98,8 +103,12 @@ async def settle_of(
     calls = _calls(run, branches, crew, sagas=sagas)
     try:
         settled = await settle(calls, min_ok=min_ok, max_errors=max_errors, crew=crew)
-    finally:
-        sagas.keep_all()
+    except BaseException as exc:
+        if sagas.has_effects:
+            await sagas.choose((), exc)  # noqa: ASYNC102  # it shields itself
+        raise
+    if sagas.has_effects:
+        await sagas.choose([i for i, each in enumerate(settled.results) if type(each) is Ok])
     return Ok(settled)
 
 

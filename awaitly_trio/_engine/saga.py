@@ -13,18 +13,8 @@ import msgspec
 
 from awaitly_trio._engine.pipeline import perform, replaced
 from awaitly_trio._engine.run import RunMaker, current_saga
-from awaitly_trio._engine.saga_ledger import (
-    Detail,
-    Ledger,
-    block_in,
-    commit,
-    join,
-    keep,
-    label_of,
-    ledger_of,
-    root_of,
-    tick,
-)
+from awaitly_trio._engine.saga_ledger import Detail, Ledger, label_of, tick
+from awaitly_trio._engine.saga_place import block_in, commit, join, keep, ledger_of, root_of
 from awaitly_trio._engine.saga_undo import tell
 from awaitly_trio._engine.saga_unwind import unwind
 from awaitly_trio._values.callables import behind_partials

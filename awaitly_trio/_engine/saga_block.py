@@ -9,20 +9,19 @@ import trio
 
 from awaitly_trio._engine.cancellation import outcome_of_exception
 from awaitly_trio._engine.run import current_saga
-from awaitly_trio._engine.saga_ledger import block_in, join
+from awaitly_trio._engine.saga_place import block_in, branches_in, join
 from awaitly_trio._engine.saga_unwind import hand_up, unwind
 from awaitly_trio._engine.watch import current_scope
 from awaitly_trio._values.exits import verdict
 from awaitly_trio._values.outcomes import Outcome
-from awaitly_trio._values.result import Err
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Collection
     from contextvars import Token
     from types import TracebackType
 
     from awaitly_trio._engine.run import Run
-    from awaitly_trio._engine.saga_ledger import Ledger
+    from awaitly_trio._engine.saga_ledger import Branch, Ledger
     from awaitly_trio._policies.saga import SagaOptions
     from awaitly_trio._values.result import Result
     from awaitly_trio._values.scopes import Scope
@@ -86,54 +85,63 @@ class SagaBlock:
 class BranchSagas:
     """Branches of which only some count: each is a saga of its own, and the losers are undone.
 
-    A branch that fails, is cancelled or raises undoes itself.  One that succeeds
-    waits for ``choose``: it may have lost all the same.
+    That happens when all have ended: one that succeeded may have lost all the same.
     """
 
-    __slots__ = ("_ledgers",)
+    __slots__ = ("_branches",)
 
     def __init__(self, run: Run, size: int) -> None:
-        self._ledgers = [block_in(run, f"branch {index}") for index in range(size)]
+        self._branches = branches_in(run, size)
 
     def wrap(
-        self, index: int, branch: Callable[..., Awaitable[Result[Any, Any]]]
+        self, index: int, fn: Callable[..., Awaitable[Result[Any, Any]]]
     ) -> Callable[[], Awaitable[Result[Any, Any]]]:
         """Return a branch that is a saga of its own."""
-        return partial(_work, self._ledgers[index], branch)
+        return partial(_begin, self._branches[index], fn)
 
-    async def choose(self, winner: int | None) -> None:
-        """Keep what one branch did, or all if there is no winner, and undo what the others did."""
-        for index, ledger in enumerate(self._ledgers):
-            if ledger.state == "open" and winner is not None and index != winner:
-                _raise(await _undo(ledger, None))
-            elif ledger.state == "open":
+    @property
+    def has_effects(self) -> bool:
+        """Whether there is anything to choose between."""
+        for branch in self._branches:  # noqa: SIM110  # a generator costs as much as a branch
+            if branch.ledger is not None:
+                return True
+        return False
+
+    async def choose(self, kept: Collection[int], error: BaseException | None = None) -> None:
+        """Keep what some branches did, and undo what the others did.
+
+        Args:
+          kept: Their indices.
+          error: What leaves the branches; raised again by the caller.
+
+        Raises:
+          BaseException: An interrupt that came meanwhile, and the error beside it.
+        """
+        losers: Ledger | None = None
+        for index, branch in enumerate(self._branches):
+            branch.is_over = True
+            ledger = branch.ledger
+            if ledger is None or ledger.state != "open":
+                continue
+            if index in kept:
                 join(ledger)
+            elif losers is None:
+                losers = ledger
+            else:
+                # All of them are one saga now, with one allowance and one order.
+                join(ledger, losers)
+        if losers is not None:
+            interrupts = await _undo(losers, error)
+            if interrupts:
+                raise verdict([*interrupts, *([] if error is None else [error])])
 
-    def keep_all(self) -> None:
-        """Leave what they did to the saga around them, which is failing."""
-        for ledger in self._ledgers:
-            if ledger.state == "open":
-                join(ledger)
 
-
-@trio.lowlevel.enable_ki_protection
-async def _work(
-    ledger: Ledger, branch: Callable[..., Awaitable[Result[Any, Any]]]
-) -> Result[Any, Any]:
-    """Run a branch as a saga; what it did stays pending when it succeeded."""
-    # Never reset: the task of a branch ends with it.
-    current_saga.set(ledger)
-    try:
-        result = await branch()
-    except BaseException as exc:
-        interrupts = await _undo(ledger, exc)  # noqa: ASYNC102  # it shields itself
-        if interrupts:
-            raise verdict([*interrupts, exc]) from None  # noqa: ASYNC104  # holds both
-        # No name is bound to what leaves: with this frame it would be a ring.
-        raise
-    if type(result) is Err:
-        _raise(await _undo(ledger, result.error))
-    return result
+def _begin(
+    branch: Branch, fn: Callable[..., Awaitable[Result[Any, Any]]]
+) -> Awaitable[Result[Any, Any]]:
+    # Called in the task of the branch, which ends with it: this is never reset.
+    current_saga.set(branch)
+    return fn()
 
 
 async def _undo(ledger: Ledger, error: Any) -> list[BaseException]:
@@ -141,8 +149,3 @@ async def _undo(ledger: Ledger, error: Any) -> list[BaseException]:
     undoing = await unwind(ledger, error)
     hand_up(ledger)
     return [] if undoing is None else undoing.interrupts
-
-
-def _raise(interrupts: list[BaseException]) -> None:
-    if interrupts:
-        raise verdict(interrupts)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from awaitly_trio._engine.saga_ledger import enclosing, end, join, labels_of
+from awaitly_trio._engine.saga_ledger import labels_of
 from awaitly_trio._engine.saga_orders import undo_all
+from awaitly_trio._engine.saga_place import enclosing, end, join
 from awaitly_trio._engine.saga_undo import Undoing, begin_undoing, tell
 from awaitly_trio._values import events
 from awaitly_trio._values.compensation import CompensationError, CompensationFailed

@@ -13,7 +13,8 @@ from awaitly_trio._engine.options import check_label
 from awaitly_trio._engine.pipeline import Call, perform
 from awaitly_trio._engine.saga import compensated, keep_late, kept, pivot
 from awaitly_trio._engine.saga_block import SagaBlock
-from awaitly_trio._engine.saga_ledger import ledger_of, options_at, place_of, root_of, tick
+from awaitly_trio._engine.saga_ledger import tick
+from awaitly_trio._engine.saga_place import ledger_of, options_at, place_of, root_of
 from awaitly_trio._engine.step_base import StepBase
 from awaitly_trio._policies.retry import as_retry
 from awaitly_trio._values.result import Ok

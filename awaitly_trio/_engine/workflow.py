@@ -30,7 +30,7 @@ from awaitly_trio._engine.run import (
     current_saga,
     is_plain,
 )
-from awaitly_trio._engine.saga_ledger import join
+from awaitly_trio._engine.saga_place import join
 from awaitly_trio._engine.step import Step
 from awaitly_trio._engine.watch import current_scope
 from awaitly_trio._values.callables import name_of
