@@ -54,6 +54,9 @@ def open_run(name: str, settings: RunSettings, declared: tuple[Any, ...]) -> Run
         run.watch = Watch(added, outer) if outer is None or added else outer
         run.scope = _scope_of(run, above)
     run.bare = run.watch is None and run.declared is None
+    run.only_watched = run.watch is not None and not (
+        run.replace or run.declared is not None or settings.before_step or settings.after_step
+    )
     return run
 
 

@@ -81,7 +81,8 @@ class Run(msgspec.Struct, eq=False):
     """One run of a workflow, from its call to its result.
 
     ``bare`` is true while the run is open and a step has nothing to do but the
-    call.  ``left`` is the earliest exit of the run, so that one which user code
+    call; ``only_watched`` that one without options also has a scope, and no more.
+    ``left`` is the earliest exit of the run, so that one which user code
     swallows still counts; ``notes`` are its notes, once the run has ended.
     ``live`` are its scopes that have begun and not ended.
     ``saga`` is what it would have to undo, once there is something; ``token``
@@ -91,6 +92,7 @@ class Run(msgspec.Struct, eq=False):
 
     name: str
     bare: bool = True
+    only_watched: bool = False
     closed: bool = False
     left: Exit | None = None
     notes: tuple[str, ...] = ()

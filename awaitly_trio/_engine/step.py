@@ -19,6 +19,7 @@ from awaitly_trio._engine.parallel import Group
 from awaitly_trio._engine.pipeline import Call, perform
 from awaitly_trio._engine.resources import Resources
 from awaitly_trio._engine.run import time_left
+from awaitly_trio._engine.scoping import watched
 from awaitly_trio._engine.step_concurrent import ConcurrentStep
 from awaitly_trio._engine.step_conditional import ConditionalStep
 from awaitly_trio._engine.step_saga import SagaStep
@@ -89,6 +90,8 @@ class Step(
             result = await (fn(*args, **kwargs) if kwargs else fn(*args))  # type: ignore[call-arg]
             if type(result) is Err:
                 result = await self._recover(result, fn, args, kwargs)
+        elif self._watched:
+            result = await watched(self._run, fn, args, kwargs)
         elif self._options.only_times and self._run.bare:
             result = await timed(Call(self._run, fn, args, kwargs, self._options))
         else:

@@ -22,17 +22,19 @@ class StepBase(msgspec.Struct, eq=False):
     """The state of a step, and its two ways to run an inner function of the library.
 
     ``_plain`` tells that a call is all there is to do, and nobody has to be told;
-    ``_recovers`` that a first attempt that succeeds needs nothing of the pipeline.
+    ``_watched`` that somebody has, and that is all; ``_recovers`` that a first attempt
+    that succeeds needs nothing of the pipeline.
     """
 
     _run: Run
     _plain: bool
     _options: StepOptions = NO_OPTIONS
     _recovers: bool = False
+    _watched: bool = False
 
     def end(self) -> None:
-        """Refuse plain calls from now on, when the run of this step has ended."""
-        self._plain = False
+        """Refuse calls that ask nothing from now on, when the run of this step has ended."""
+        self._plain = self._watched = False
 
     async def _compose(self, kind: ScopeKind, name: str, fn: Callable[..., Any], *args: Any) -> Any:
         """Run an inner function as one call with the options of this step; return its value."""

@@ -61,9 +61,11 @@ class Watch:
     """The observers of a tree of runs, with their counters."""
 
     __slots__ = (
+        "_end_readers",
         "_ends",
         "_events",
         "_readers",
+        "_start_readers",
         "_starts",
         "_wall",
         "failures",
@@ -84,6 +86,8 @@ class Watch:
         self.listeners = listeners_of(self.observers)
         """Who is told what breakers, limiters and hedges do for a run."""
         self._readers: dict[object, tuple[Callable[..., object], ...]] = {}
+        self._start_readers = self.readers(ScopeStarted)
+        self._end_readers = self.readers(ScopeEnded)
         self.ids: Iterator[int] = count(1) if parent is None else parent.ids
         self.sequence: Iterator[int] = count(1) if parent is None else parent.sequence
         self.now = trio.lowlevel.current_clock().current_time
@@ -114,11 +118,14 @@ class Watch:
                 tell(scope)
             except Exception as exc:  # law 6: an observer never changes a run
                 self._failed(tell, exc)
-        if self._events and self.readers(ScopeStarted):
-            parent = scope.parent
-            self.emit(
-                ScopeStarted,
-                scope,
+        if self._start_readers:
+            parent, run = scope.parent, scope.run
+            event = ScopeStarted(
+                seq=next(self.sequence),
+                time=self._wall(),
+                run_id=run.run_id,
+                scope=scope.id,
+                path=scope.path,
                 kind=scope.kind,
                 name=scope.name,
                 parent=None if parent is None else parent.id,
@@ -126,8 +133,9 @@ class Watch:
                 attempt=scope.attempt,
                 description=scope.description,
                 tags=scope.tags,
-                context=scope.run.context,
+                context=run.context,
             )
+            self._hand_on(event, self._start_readers)
 
     def end(self, scope: Scope, outcome: Outcome) -> None:
         """Tell that a scope ended; only the first time counts."""
@@ -140,15 +148,19 @@ class Watch:
                 tell(scope, outcome)
             except Exception as exc:  # law 6: an observer never changes a run
                 self._failed(tell, exc)
-        if self._events and self.readers(ScopeEnded):
-            self.emit(
-                ScopeEnded,
-                scope,
+        if self._end_readers:
+            event = ScopeEnded(
+                seq=next(self.sequence),
+                time=self._wall(),
+                run_id=scope.run.run_id,
+                scope=scope.id,
+                path=scope.path,
                 kind=scope.kind,
                 name=scope.name,
                 duration=scope.ended - scope.started,
                 outcome=outcome,
             )
+            self._hand_on(event, self._end_readers)
 
     def end_left(self, run: Scope) -> None:
         """Tell of those scopes of a run that it ends before them.
@@ -162,7 +174,7 @@ class Watch:
     def emit(self, record: Callable[..., Event], scope: Scope, **fields: Any) -> None:
         """Build an event of a scope and hand it on; nothing is built when nobody reads it."""
         readers = self.readers(record)
-        if not readers or (scope.ended is not None and record is not ScopeEnded):
+        if not readers or scope.ended is not None:
             return
         event = record(
             seq=next(self.sequence),
@@ -172,6 +184,9 @@ class Watch:
             path=scope.path,
             **fields,
         )
+        self._hand_on(event, readers)
+
+    def _hand_on(self, event: Event, readers: tuple[Callable[..., object], ...]) -> None:
         for tell in readers:
             try:
                 tell(event)

@@ -49,6 +49,14 @@ def wall_clock() -> WallClock:
     return time.time  # noqa: TID251  # the one place that owns it
 
 
+def wall_clock_ns() -> Callable[[], int]:
+    """Return the wall clock of the current task in whole nanoseconds since 1970."""
+    clock = wall_clock()
+    if clock is time.time:  # noqa: TID251  # as above
+        return time.time_ns
+    return lambda: int(clock() * 1_000_000_000)
+
+
 @contextmanager
 def wall_clock_set(clock: WallClock) -> Generator[None]:
     """Make a function the wall clock of the block and of the tasks it starts."""

@@ -59,23 +59,25 @@ class Scope(msgspec.Struct, eq=False):
     parent: Scope | None
     number: int
     started: float
+    owner: Any = None
+    dependency: Any = None
+    arguments: tuple[Any, ...] = ()
+    keywords: dict[str, Any] | None = None
     key: str | None = None
     attempt: int | None = None
     description: str | None = None
     tags: tuple[str, ...] = ()
-    dependency: Any = None
-    arguments: tuple[Any, ...] = ()
-    keywords: dict[str, Any] | None = None
     ended: float | None = None
-    owner: Any = None
     names: dict[str, int] | None = None
     _path: str | None = None
 
     def occurrence(self, name: str) -> int:
         """Count one more child of a name, and return its number."""
-        if self.names is None:
-            self.names = {}
-        number = self.names[name] = self.names.get(name, 0) + 1
+        names = self.names
+        if names is None:
+            self.names = {name: 1}
+            return 1
+        names[name] = number = names.get(name, 0) + 1
         return number
 
     @property

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextvars import Token
 from typing import TYPE_CHECKING, Any, final
 
+import msgspec
 from opentelemetry import context as contexts
 from opentelemetry import trace
+from opentelemetry.context import Context
 
 from awaitly_trio._engine.watch import current_scope
-from awaitly_trio._tasks.clocks import wall_clock
+from awaitly_trio._tasks.clocks import wall_clock_ns
 from awaitly_trio._tasks.notices import HedgeEnded, HedgeStarted, is_told
 from awaitly_trio._values.exits import leaves
 from awaitly_trio._values.plain import shown
@@ -20,11 +24,6 @@ from awaitly_trio.otel._place import scope_of
 from awaitly_trio.otel._propagation import current_links
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextvars import Token
-
-    from opentelemetry.context import Context
-
     from awaitly_trio._policies.circuit_states import CircuitChange
     from awaitly_trio._values.events import Event
     from awaitly_trio._values.outcomes import Outcome
@@ -33,35 +32,25 @@ if TYPE_CHECKING:
 
 _NANOSECONDS = 1_000_000_000
 _MOST_RECORDED = 32
+_INTERNAL = trace.SpanKind.INTERNAL
 _NO_TRACERS = (trace.ProxyTracerProvider, trace.NoOpTracerProvider)
 ROLE = "awaitly_trio.otel.tracing"
 
 
 @final
-class _Open:
-    """A span under way, and what the spans inside it need to know."""
+class _Open(msgspec.Struct, eq=False):
+    """A span under way, and what the spans inside it need to know.
 
-    __slots__ = ("path", "recorded", "span", "token", "tracer", "wall")
+    ``now`` gives the wall-clock time in nanoseconds since 1970.  ``recorded`` are exceptions
+    that a span inside has recorded: each is recorded once.
+    """
 
-    def __init__(
-        self,
-        span: trace.Span,
-        token: Token[Context],
-        tracer: trace.Tracer,
-        wall: Callable[[], float],
-        path: str,
-    ) -> None:
-        self.path = path
-        self.span = span
-        self.token = token
-        self.tracer = tracer
-        self.wall = wall
-        self.recorded: list[BaseException] | None = None
-        """Exceptions that a span inside has recorded: each is recorded once."""
-
-    def now(self) -> int:
-        """Return the wall-clock time in nanoseconds since 1970."""
-        return int(self.wall() * _NANOSECONDS)
+    span: trace.Span
+    token: Token[Context]
+    tracer: trace.Tracer
+    now: Callable[[], int]
+    path: str
+    recorded: list[BaseException] | None = None
 
 
 @final
@@ -113,10 +102,13 @@ class Tracing:
 
     def on_start(self, scope: Scope) -> None:
         """Begin a span and make it the current one."""
-        above = None if scope.parent is None else self._open.get(scope.parent)
-        described, path = None, ""
+        parent = scope.parent
+        above = None if parent is None else self._open.get(parent)
+        described, links, path = None, None, ""
+        # Asked once and handed on, since each look at the current one is a price of its own.
+        context = contexts.get_current()
         if above is not None:
-            tracer, wall = above.tracer, above.wall
+            tracer, now = above.tracer, above.now
             if above.span.is_recording():
                 # Given at the start they cost half; a child of what is not sampled is
                 # not sampled either, so nothing is built for it.
@@ -126,17 +118,14 @@ class Tracing:
             found = self._current_tracer()
             if found is None:
                 return
-            tracer, wall = found, wall_clock()
+            tracer, now = found, wall_clock_ns()
+            if parent is None:
+                links = current_links()
         else:  # the run it belongs to began when nobody traced
             return
-        span = tracer.start_span(
-            scope.name,
-            attributes=described,
-            links=current_links() if scope.parent is None else None,
-            start_time=int(wall() * _NANOSECONDS),
-        )
-        token = contexts.attach(trace.set_span_in_context(span))
-        self._open[scope] = opened = _Open(span, token, tracer, wall, path)
+        span = tracer.start_span(scope.name, context, _INTERNAL, described, links, now())
+        token = contexts.attach(trace.set_span_in_context(span, context))
+        self._open[scope] = opened = _Open(span, token, tracer, now, path)
         if described is None and span.is_recording():
             opened.path = scope.path
             span.set_attributes(attributes.of_scope(scope, opened.path))
