@@ -59,9 +59,9 @@ def carrier() -> dict[str, str]:
 def continued_from(carried: Carried) -> Generator[None]:
     """Make runs that start in the block, and in its tasks, children of a span elsewhere.
 
-    For work that somebody waits for, such as the answer of a webhook.  It is not recorded
-    where a sampler that asks the parent finds that the caller's was not.  The baggage is
-    added to that of the block.  What carried neither changes nothing.
+    For work that somebody waits for, such as the answer of a webhook.  A run is not recorded
+    where the sampler asks the parent, as it usually does, and the span elsewhere is not.  The
+    baggage is added to that of the block.  What carried neither changes nothing.
 
     Raises:
       TypeError: ``carried`` is neither a mapping nor pairs.
@@ -78,8 +78,8 @@ def linked_to(*carried: Carried) -> Generator[None]:
     that put it there may have ended long ago.  The baggage of the first is added to that of
     the block.  What carried neither changes nothing: a run is then one like any other.
 
-    Links are on the outermost runs, of kind ``"queued"``.  Blocks add up: a run that is
-    resumed as part of a job has the links of both.
+    Links are on the outermost runs, of kind ``"queued"``: the block is entered outside of any
+    run.  Blocks add up: a run that is resumed as part of a job has the links of both.
 
     Raises:
       TypeError: One of ``carried`` is neither a mapping nor pairs.
