@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from awaitly_trio._tasks.notices import HedgeEnded, HedgeStarted
 
 _NAME = "hedged attempt"
+_TO_FIRST = {names.LINK_KIND: "hedge"}
 
 
 @final
@@ -44,7 +45,7 @@ class HedgeSpans:
         span = tracer.start_span(
             _NAME,
             attributes={names.HEDGED_ATTEMPT: notice.number},
-            links=[trace.Link(first)] if first is not None else None,
+            links=[trace.Link(first, _TO_FIRST)] if first is not None else None,
             start_time=now(),
         )
         if first is None:
