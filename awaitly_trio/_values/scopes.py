@@ -48,7 +48,8 @@ class Scope(msgspec.Struct, eq=False):
     ``number`` counts the scopes of one name under one parent, from 1.
     ``started`` is Trio's time in seconds; ``ended`` likewise, ``None`` until then.
     ``attempt`` is the number of the attempt, in attempt scopes only.
-    ``dependency``, ``arguments`` and ``keywords`` are what a step calls.
+    ``arguments`` and ``keywords`` are those of the call of a workflow or a step, and
+    ``dependency`` is what the step calls.
     ``owner`` is the engine's state of the run; observers leave it alone.
     """
 
