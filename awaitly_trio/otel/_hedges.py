@@ -59,6 +59,8 @@ class HedgeSpans:
         if ended is None:
             return
         span, token, now = ended
+        # First of all, as a processor of the program's may raise.
+        contexts.detach(token)
         found: dict[str, Any] = {names.STATUS: notice.status}
         if notice.error is not None:
             found[names.ERROR_TYPE] = names.error_type(notice.error)
@@ -66,4 +68,3 @@ class HedgeSpans:
         if notice.status == "defect":
             span.set_status(trace.StatusCode.ERROR, names.error_type(notice.error))
         span.end(now())
-        contexts.detach(token)

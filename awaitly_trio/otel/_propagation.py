@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("awaitly_trio")
 
-_LINKS = contexts.create_key("awaitly-trio-links")
+PENDING_LINKS = contexts.create_key("awaitly-trio-links")
+"""Where a context keeps the links that the first span of a block has to have."""
+
 _TRACE = "traceparent"
 
 
@@ -78,8 +80,9 @@ def linked_to(*carried: Carried) -> Generator[None]:
     that put it there may have ended long ago.  The baggage of the first is added to that of
     the block.  What carried neither changes nothing: a run is then one like any other.
 
-    Links are on the outermost runs, of kind ``"queued"``: the block is entered outside of any
-    run.  Blocks add up: a run that is resumed as part of a job has the links of both.
+    The links, of kind ``"queued"``, are on the outermost spans of the block; a block inside
+    a run thus leads to a trace of its own, too.  Blocks add up: a run that is resumed as part
+    of a job has the links of both.
 
     Raises:
       TypeError: One of ``carried`` is neither a mapping nor pairs.
@@ -113,11 +116,6 @@ def add_link(carried: Carried) -> None:
         trace.get_current_span().add_link(target)
 
 
-def current_links() -> tuple[trace.Link, ...]:
-    """Return the links that a run which starts now has to have."""
-    return cast("tuple[trace.Link, ...] | None", contexts.get_value(_LINKS)) or ()
-
-
 def _apart(kind: str, *carried: Carried) -> Context:
     """Return the current context without its span, with links in the place of it."""
     read = [_read(each) for each in carried]
@@ -126,9 +124,10 @@ def _apart(kind: str, *carried: Carried) -> Context:
     inside = _extracted(read[0], around) if read else around
     if not targets:
         return inside
-    links = *current_links(), *(trace.Link(each, {names.LINK_KIND: kind}) for each in targets)
+    before = cast("tuple[trace.Link, ...] | None", contexts.get_value(PENDING_LINKS)) or ()
+    links = *before, *(trace.Link(each, {names.LINK_KIND: kind}) for each in targets)
     alone = trace.set_span_in_context(trace.INVALID_SPAN, inside)
-    return contexts.set_value(_LINKS, links, alone)
+    return contexts.set_value(PENDING_LINKS, links, alone)
 
 
 def _read(carried: Carried) -> dict[str, str]:

@@ -183,6 +183,26 @@ async def test_a_run_inside_a_run_needs_no_link() -> None:
     assert spans.trees() == [("outermost", [("job", [("job", [("give", [])])])])]
 
 
+@pytest.mark.parametrize("as_step", [True, False])
+async def test_a_job_inside_a_run_leads_to_a_trace_of_its_own(as_step: bool) -> None:
+    """A worker may be a workflow itself: what it starts for a job is no part of it, but linked."""
+    spans = Spans()
+
+    @workflow
+    async def worker(step: Step[Any]) -> None:
+        with linked_to(HEADERS):
+            await (step(job) if as_step else job())
+
+    await worker.options(observers=[Tracing(spans.provider)])()
+
+    roots = {span.name: span for span in spans.all if span.parent is None}
+    assert set(roots) == {"worker", "job"}
+    [link] = roots["job"].links
+    assert trace.format_trace_id(link.context.trace_id) == TRACE
+    assert not roots["worker"].links
+    assert sum(len(span.links) for span in spans.all) == 1
+
+
 async def test_after_the_block_all_is_as_before() -> None:
     """Neither links nor baggage are left, and runs are children of the span around it."""
     spans = Spans()
