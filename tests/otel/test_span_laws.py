@@ -146,6 +146,7 @@ async def left_behind(world: World, step: Step[Any], after: float) -> None:
             await step(give, 1, after=after)
 
     world.elsewhere.start_soon(later)
+    await step(give, 1)
 
 
 async def in_sequence(_world: World, step: Step[Any], branches: list[Any]) -> None:
@@ -265,7 +266,8 @@ COMPOSITES: dict[str, Any] = {
     "survived": survived,
 }
 PLANS: st.SearchStrategy[Plan] = st.recursive(
-    st.tuples(st.sampled_from(sorted(LEAVES)), TIMES),
+    # Crashes are what most laws are about.
+    st.tuples(st.sampled_from([*sorted(LEAVES), "crash", "crash"]), TIMES),
     lambda inside: st.tuples(
         st.sampled_from(sorted(COMPOSITES)), st.lists(inside, min_size=1, max_size=3)
     ),
