@@ -167,6 +167,7 @@ def test_a_process_has_one_thread_that_closes(
 ) -> None:
     """However often telemetry is turned on and off."""
     environment.setenv("OTEL_TRACES_EXPORTER", "none")
+    environment.setenv("OTEL_METRICS_EXPORTER", "none")
     script = """
 import threading
 from awaitly_trio import otel
@@ -174,6 +175,8 @@ from awaitly_trio import otel
 for _ in range(30):
     with otel.install("traces") as telemetry:
         assert telemetry.delivery() is None
+    with otel.install("metrics"):
+        pass
 print(threading.active_count())
 """
 
