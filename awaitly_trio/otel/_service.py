@@ -41,6 +41,11 @@ class NamedResource(Resource):
         """Add what is known now: the SDK does so in a child that was forked."""
         return NamedResource(super().merge(other), self._names)
 
+    def to_json(self, indent: int | None = 4) -> str:
+        """Write the attributes, as exporters to the console do."""
+        # SDK 1.30 looks past ``attributes`` here.
+        return Resource(self.attributes, self.schema_url).to_json(indent)
+
     def name(self, service: str) -> None:
         """Call the service so, unless it has a name: the variables of OpenTelemetry go first."""
         found = str(super().attributes.get(SERVICE_NAME, _NAMELESS))
