@@ -89,8 +89,11 @@ __all__ = [
     "workflow",
 ]
 
-if os.environ.get("AWAITLY_TRIO_OTEL", "off").lower() != "off":
-    # Telemetry without a line of code; what it imports is loaded only then.
-    from awaitly_trio.otel._installation import install_from_environment
+if os.environ.get("AWAITLY_TRIO_OTEL"):
+    # Telemetry without a line of code; what it imports is loaded only where it is wanted.
+    from awaitly_trio._policies.telemetry_switch import is_off
 
-    install_from_environment()
+    if not is_off(os.environ["AWAITLY_TRIO_OTEL"]):
+        from awaitly_trio.otel._installation import install_from_environment
+
+        install_from_environment()

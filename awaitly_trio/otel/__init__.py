@@ -6,8 +6,9 @@ to a block (``awaitly_trio.observing``), a workflow or a run (``options(observer
 
 from __future__ import annotations
 
+from awaitly_trio._policies.telemetry_switch import Signal
 from awaitly_trio.otel._disclosure import Redact
-from awaitly_trio.otel._installation import Signal, Telemetry, install
+from awaitly_trio.otel._installation import Telemetry, install
 from awaitly_trio.otel._logs import BoundLogger, CorrelationFilter, Logs, add_ids, current_ids
 from awaitly_trio.otel._metrics import BOUNDARIES, Metrics
 from awaitly_trio.otel._propagation import (

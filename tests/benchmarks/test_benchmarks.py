@@ -48,3 +48,24 @@ def test_a_row_is_measured(
     assert ended.returncode == 0, ended.stderr
     assert [line.split(" | ")[0] for line in ended.stdout.splitlines()] == ["| 1", "| 4"]
     assert document.read_bytes() == before
+
+
+def test_what_a_dead_collector_costs_can_be_measured(
+    fresh_python: Callable[..., subprocess.CompletedProcess[str]], repository: Path
+) -> None:
+    """Each span is accounted for, beside each collector; how long it took is for people."""
+    pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
+    arguments = ["benchmarks.dead_collector", "--steps", "20", "--rounds", "1"]
+
+    ended = fresh_python("-c", program(repository, *arguments))
+
+    assert ended.returncode == 0, ended.stderr
+    rows = [line.strip("| ").split(" | ") for line in ended.stdout.splitlines()]
+    counts = {row[0]: row[-5:] for row in rows[2:]}
+    assert rows[0][-5:] == ["Ended", "Delivered", "Failed", "Dropped", "Waiting"]
+    assert counts == {
+        "no telemetry": ["0"] * 5,
+        "answers": ["21", "21", "0", "0", "0"],
+        "refuses": ["21", "0", "0", "0", "21"],
+        "hangs": ["21", "0", "0", "0", "21"],
+    }

@@ -138,3 +138,39 @@ def test_a_collector_that_is_down_costs_spans_and_nothing_else() -> None:
     assert (int(ended), int(delivered)) == (STEPS + 1, 0)
     # One queue waits, one batch is being tried in vain; all else was dropped at once.
     assert STEPS - 2048 - 512 - 1 <= int(dropped) <= STEPS + 1 - 2048
+
+
+LOST = """
+import trio
+from awaitly_trio import Ok, otel, workflow
+
+@workflow
+async def nothing(step):
+    pass
+
+async def main():
+    telemetry = otel.install(SIGNAL)
+    await nothing()
+    print(await telemetry.flush(timeout=PATIENCE), telemetry.delivery())
+
+trio.run(main)
+"""
+
+
+@pytest.mark.parametrize(
+    ("signal", "delivery"),
+    [("traces", "Delivery(ended=1, delivered=0, failed=1, dropped=0)"), ("metrics", "None")],
+)
+def test_a_flush_that_the_exporter_gave_up_is_not_done(signal: str, delivery: str) -> None:
+    """Though it had all the time that it wanted."""
+    variables = os.environ | {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.free_port()}",
+        "OTEL_EXPORTER_OTLP_TIMEOUT": "1",
+    }
+    script = LOST.replace("SIGNAL", repr(signal)).replace("PATIENCE", str(collector.PATIENCE))
+
+    program = subprocess.run(
+        [sys.executable, "-c", script], env=variables, check=True, capture_output=True, text=True
+    )
+
+    assert program.stdout == f"False {delivery}\n"

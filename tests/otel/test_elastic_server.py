@@ -1,6 +1,7 @@
 """What Elastic's mock OTLP server receives: an endpoint that others wrote.
 
-It is skipped unless Node finds ``@elastic/mockotlpserver`` (npm), for example by ``NODE_PATH``.
+``.ci/run`` installs ``@elastic/mockotlpserver`` with npm into ``.tox/npm``, where it is looked
+for first; elsewhere Node may find it by ``NODE_PATH``.  Where neither has it this is skipped.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from pathlib import Path
 
 pytestmark = pytest.mark.integration
 
-SERVER = """
+SERVER = "@elastic/mockotlpserver"
+SCRIPT = """
 const {MockOtlpServer} = require('@elastic/mockotlpserver');
 const tell = what => process.stdout.write(JSON.stringify(what) + '\\n');
 const server = new MockOtlpServer({
@@ -48,22 +51,29 @@ trio.run(main)
 """
 
 
-def is_installed() -> bool:
-    """Tell whether Node can load the server."""
-    node = shutil.which("node")
-    script = "require('@elastic/mockotlpserver')"
-    return (
-        node is not None
-        and not subprocess.run([node, "-e", script], capture_output=True, check=False).returncode
-    )
+@pytest.fixture
+def node(repository: Path) -> tuple[list[str], dict[str, str]]:
+    """Return a command that runs the server, with its environment."""
+    installed = repository / ".tox" / "npm" / "node_modules"
+    variables = os.environ | ({"NODE_PATH": str(installed)} if installed.is_dir() else {})
+    if shutil.which("node") is None:
+        pytest.skip("there is no Node")
+    trial = ["node", "-e", f"require({SERVER!r})"]
+    found = subprocess.run(trial, env=variables, capture_output=True, text=True, check=False)
+    # What the build has installed has to load: to skip it then would hide it for ever.
+    assert not found.returncode or not installed.is_dir(), found.stderr
+    if found.returncode:
+        pytest.skip(f"Node has no {SERVER}")
+    return ["node", "-e", SCRIPT], variables
 
 
 @pytest.fixture
-def server() -> Generator[tuple[subprocess.Popen[str], dict[str, str]]]:
+def server(
+    node: tuple[list[str], dict[str, str]],
+) -> Generator[tuple[subprocess.Popen[str], dict[str, str]]]:
     """Return a server with its addresses; each trace it gets is a line of its output."""
-    if not is_installed():
-        pytest.skip("Node has no @elastic/mockotlpserver")
-    with subprocess.Popen(["node", "-e", SERVER], stdout=subprocess.PIPE, text=True) as process:
+    command, variables = node
+    with subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         yield process, json.loads(process.stdout.readline())
         process.terminate()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, final
 
 import pytest
 import trio
 
 from awaitly_trio import otel
+from awaitly_trio._policies.telemetry_switch import asked_by, is_off
 from awaitly_trio.otel._installation import Telemetry, chosen
-from awaitly_trio.otel._sdk import Pipes
 
 if TYPE_CHECKING:
     import subprocess
@@ -36,13 +35,12 @@ trio.run(one_step)
 """
 
 
-@pytest.fixture
-def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Return what sets variables, where none of OpenTelemetry's is set."""
-    for name in list(os.environ):
-        if name.startswith(("OTEL_", "AWAITLY_TRIO_OTEL")):
-            monkeypatch.delenv(name)
-    return monkeypatch
+@final
+class Sent:
+    """Stands for a provider in use: what it is asked to do is a function of a test's."""
+
+    def __init__(self, work: Callable[[], object]) -> None:
+        self.flush = self.close = lambda: bool(work())
 
 
 def test_traces_and_metrics_are_the_usual(environment: pytest.MonkeyPatch) -> None:
@@ -61,6 +59,34 @@ def test_the_environment_chooses_where_the_program_does_not(
 
 
 @pytest.mark.parametrize(
+    ("text", "signals"),
+    [
+        ("", None),
+        (" ", None),
+        (",", None),
+        *((word, ()) for word in ("off", "0", "False", "no", "none", " OFF ")),
+        *((word, ("traces", "metrics")) for word in ("on", "1", "true", "YES")),
+        ("traces,", ("traces",)),
+        ("logs, Metrics", ("metrics", "logs")),
+    ],
+)
+def test_a_switch_takes_the_words_that_operators_use(
+    text: str, signals: tuple[str, ...] | None
+) -> None:
+    """An empty one is as good as none, which is not the same as off."""
+    assert asked_by(text) == signals
+    assert is_off(text) == (not signals)
+
+
+@pytest.mark.parametrize("text", ["tracing", "of", "traces,off", "1,logs"])
+def test_other_words_are_refused(text: str) -> None:
+    """The message names the known ones."""
+    assert not is_off(text)
+    with pytest.raises(ValueError, match="is no signal: choose among on, off or a list of traces"):
+        asked_by(text)
+
+
+@pytest.mark.parametrize(
     ("variable", "value"), [("AWAITLY_TRIO_OTEL", "off"), ("OTEL_SDK_DISABLED", "true")]
 )
 def test_an_operator_can_turn_it_off(
@@ -74,11 +100,13 @@ def test_an_operator_can_turn_it_off(
 
 
 def test_an_unknown_signal_is_refused(environment: pytest.MonkeyPatch) -> None:
-    """The message names the known ones."""
-    environment.setenv("AWAITLY_TRIO_OTEL", "tracing")
+    """Whether the program or the environment names it."""
+    with pytest.raises(ValueError, match="'spans' is no signal: choose among 'traces'"):
+        otel.install("spans")  # type: ignore[arg-type]
 
-    with pytest.raises(ValueError, match="'tracing' is no signal: choose among 'traces'"):
-        otel.install()
+    environment.setenv("AWAITLY_TRIO_OTEL", "tracing")
+    with pytest.raises(ValueError, match="'tracing' is no signal: choose among on, off"):
+        otel.install("traces")
 
 
 def test_logs_need_no_sdk(environment: pytest.MonkeyPatch) -> None:
@@ -91,7 +119,7 @@ def test_logs_need_no_sdk(environment: pytest.MonkeyPatch) -> None:
 
 async def test_a_flush_of_nothing_is_done(autojump_clock: MockClock) -> None:
     """Where telemetry is off, a program need not ask before it flushes."""
-    telemetry = Telemetry((), None)
+    telemetry = Telemetry((), {})
 
     assert await telemetry.flush()
     assert await telemetry.shutdown()
@@ -101,14 +129,13 @@ async def test_a_flush_of_nothing_is_done(autojump_clock: MockClock) -> None:
 async def test_an_allowance_is_checked() -> None:
     """As every duration is."""
     with pytest.raises(ValueError, match="timeout"):
-        await Telemetry((), None).flush(-1)
+        await Telemetry((), {}).flush(-1)
 
 
 async def test_a_cancelled_task_still_flushes() -> None:
     """A program flushes when it is told to stop."""
     flushed: list[str] = []
-    pipes = Pipes("shop")
-    pipes.flushes.append(lambda: flushed.append("spans"))
+    pipes: Any = {"traces": Sent(lambda: flushed.append("spans") or True)}
 
     with trio.CancelScope() as scope:
         scope.cancel(reason="the program stops")
@@ -121,8 +148,7 @@ async def test_a_cancelled_task_still_flushes() -> None:
 async def test_a_flush_that_hangs_is_left_behind() -> None:
     """After its allowance the program goes on; the others run on meanwhile."""
     hangs = threading.Event()
-    pipes = Pipes("shop")
-    pipes.flushes.append(hangs.wait)
+    pipes: Any = {"traces": Sent(hangs.wait)}
 
     done = await Telemetry((), pipes).flush(0.05)
     hangs.set()
@@ -133,8 +159,10 @@ async def test_a_flush_that_hangs_is_left_behind() -> None:
 async def test_a_flush_that_fails_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     """The others are tried all the same."""
     flushed: list[str] = []
-    pipes = Pipes("shop")
-    pipes.flushes += [lambda: 1 / 0, lambda: flushed.append("metrics")]
+    pipes: Any = {
+        "traces": Sent(lambda: 1 / 0),
+        "metrics": Sent(lambda: flushed.append("metrics") or True),
+    }
 
     done = await Telemetry((), pipes).flush(10)
 
@@ -174,13 +202,46 @@ def test_a_wrong_variable_stops_no_program(
     fresh_python: Callable[..., subprocess.CompletedProcess[str]],
     environment: pytest.MonkeyPatch,
 ) -> None:
-    """What an operator mistypes is logged."""
+    """What an operator mistypes is logged, once, and means nothing to what the program asks for."""
+    environment.setenv("OTEL_TRACES_EXPORTER", "console")
     environment.setenv("AWAITLY_TRIO_OTEL", "tracing")
 
-    run = fresh_python("-c", ONE_RUN.replace('otel.install("traces")', ""))
+    run = fresh_python("-c", ONE_RUN)
 
     assert run.returncode == 0, run.stderr
-    assert "AWAITLY_TRIO_OTEL='tracing' has no effect" in run.stderr
+    assert run.stderr.count("AWAITLY_TRIO_OTEL='tracing' has no effect") == 1
+    assert '"awaitly.scope.path": "one_step/give"' in run.stdout
+
+
+@pytest.mark.parametrize("word", ["", "no"])
+def test_a_switch_that_is_off_loads_nothing(
+    fresh_python: Callable[..., subprocess.CompletedProcess[str]],
+    environment: pytest.MonkeyPatch,
+    word: str,
+) -> None:
+    """Nor does an empty one, as deployments have it that leave a variable blank."""
+    environment.setenv("AWAITLY_TRIO_OTEL", word)
+
+    run = fresh_python("-c", "import sys, awaitly_trio; print('awaitly_trio.otel' in sys.modules)")
+
+    assert (run.stdout, run.stderr) == ("False\n", "")
+
+
+@pytest.mark.parametrize("size", ["256", "abc"])
+def test_a_small_queue_has_small_batches(
+    fresh_python: Callable[..., subprocess.CompletedProcess[str]],
+    environment: pytest.MonkeyPatch,
+    size: str,
+) -> None:
+    """OpenTelemetry's usual batch would not fit, and it would raise."""
+    environment.setenv("OTEL_BSP_MAX_QUEUE_SIZE", size)
+    environment.setenv("OTEL_TRACES_EXPORTER", "console")
+
+    run = fresh_python("-c", ONE_RUN)
+
+    assert run.returncode == 0, run.stderr
+    assert '"awaitly.scope.path": "one_step/give"' in run.stdout
+    assert ("is no number above zero: 2048 is used" in run.stderr) == (size == "abc")
 
 
 def test_a_missing_sdk_names_its_extra(
