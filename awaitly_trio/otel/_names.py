@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 from typing import final
 
+# Under its own name again, which tells checkers that it may be had from here.
+from awaitly_trio._values.plain import tellable as tellable  # noqa: PLC0414
+
 INSTRUMENTATION = "awaitly_trio"
 """What tracers, meters and event loggers are called."""
 
