@@ -6,10 +6,10 @@ name is also a namespace, ``error.type`` where something went wrong.
 
 from __future__ import annotations
 
-import re
 from typing import final
 
-# Under its own name again, which tells checkers that it may be had from here.
+# Under their own names again, which tells checkers that they may be had from here.
+from awaitly_trio._values.kinds import error_type as error_type  # noqa: PLC0414
 from awaitly_trio._values.plain import tellable as tellable  # noqa: PLC0414
 
 INSTRUMENTATION = "awaitly_trio"
@@ -48,24 +48,6 @@ OTHER = "_OTHER"
 
 MISSING = "telemetry needs an extra: pip install 'awaitly_trio[otel]'"
 """What is said where the SDK or an exporter is not installed."""
-
-_CODE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
-
-
-def error_type(error: object) -> str:
-    """Return what kind of error this is, in few enough words to group by.
-
-    An error that is itself a code, such as ``"not_found"``, is its own kind; any
-    other is known by its class, with its module unless it is one of Python's.
-    """
-    if isinstance(error, str) and _CODE.fullmatch(error):
-        return error
-    kind = type(error)
-    module = kind.__module__
-    if module == "builtins":
-        return kind.__qualname__
-    # The folders of this package are no business of whoever reads a trace.
-    return f"{module.split('._')[0]}.{kind.__qualname__}"
 
 
 @final
