@@ -86,7 +86,7 @@ def _pieces(value: object, longest: int, around: tuple[int, ...]) -> Iterator[st
             else:
                 yield str(part)
     except Exception as exc:
-        yield f"<{class_name(type(value))} whose repr raises {class_name(type(exc))}>"
+        yield f"<{_name(value)} whose repr raises {class_name(type(exc))}>"
 
 
 def _form_of(kind: type[Any]) -> _Form:
@@ -111,11 +111,18 @@ def _made_by_dataclasses(kind: type[Any], method: Any) -> bool:
     return options is not None and options.repr and "__create_fn__" in made
 
 
+def _name(value: object) -> str:
+    return class_name(type(value))
+
+
 def _own(value: Any, longest: int) -> Iterable[object]:
-    is_container = issubclass(type(value), _SIZED)
-    if is_container and len(value) > longest:
-        return (f"<{class_name(type(value))} of {len(value)} entries>",)
+    if _is_container(value) and len(value) > longest:
+        return (f"<{_name(value)} of {len(value)} entries>",)
     return (repr(value),)
+
+
+def _is_container(value: object) -> bool:
+    return issubclass(type(value), _SIZED)
 
 
 def _joined(before: str, entries: Iterable[Iterable[object]], after: str) -> Iterator[object]:

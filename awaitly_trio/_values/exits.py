@@ -10,6 +10,7 @@ import sys
 from itertools import count
 from typing import TYPE_CHECKING, Any, NoReturn, cast, final
 
+from awaitly_trio._values.notes import FailureNote, note
 from awaitly_trio._values.plain import shown
 from awaitly_trio._values.result import Err, Ok
 
@@ -23,6 +24,7 @@ if sys.version_info >= (3, 11):
 else:
     from exceptiongroup import BaseExceptionGroup
 
+_ALSO = "also failed"
 exit_order = count()
 """Numbers the exits of the process, so that the earliest is known."""
 
@@ -80,12 +82,6 @@ def refuse_result(value: object) -> NoReturn:
     raise TypeError(msg)
 
 
-def note(exception: BaseException, text: str) -> None:
-    """Add a note that tracebacks show; Python 3.10 keeps it without showing it."""
-    notes: list[str] = getattr(exception, "__notes__", [])
-    exception.__notes__ = [*notes, text]  # type: ignore[attr-defined,unused-ignore]
-
-
 def leaves(exceptions: Iterable[BaseException]) -> list[BaseException]:
     """List the exceptions in groups of any depth, in order."""
     found: list[BaseException] = []
@@ -119,7 +115,7 @@ def verdict(failures: list[BaseException]) -> BaseException:
         winner = _earliest(exits)
         beaten = [each for each in exits if each is not winner]
     for each in beaten:
-        note(winner, f"also failed: {shown(each.result.error)}")
+        note(winner, FailureNote(_ALSO, each.result.error))
     return winner
 
 
@@ -150,7 +146,7 @@ def part_of(run: object, group: BaseExceptionGroup[BaseException]) -> BaseExcept
     if rest is None:
         return verdict(list(exits))
     for each in exits:
-        note(rest, f"also failed: {shown(each.result.error)}")
+        note(rest, FailureNote(_ALSO, each.result.error))
     return rest
 
 
