@@ -10,6 +10,7 @@ import sys
 from itertools import count
 from typing import TYPE_CHECKING, Any, NoReturn, cast, final
 
+from awaitly_trio._values.kinds import type_name
 from awaitly_trio._values.notes import FailureNote, note
 from awaitly_trio._values.plain import shown
 from awaitly_trio._values.result import Err, Ok
@@ -54,12 +55,18 @@ class Exit(BaseException):
         return self.args[2]
 
     def __str__(self) -> str:
-        return f"{shown(self.result.error)} leaves its run: let it pass, do not catch it"
+        return f"{self._kind} leaves its run: let it pass, do not catch it"
 
     def __repr__(self) -> str:
-        # A nursery puts this in the reason of what it cancels, for every log to
-        # read: the run, with all that its caller gave it, does not belong there.
-        return f"Exit({shown(self.result.error)})"
+        # A nursery puts this in the reason of what it cancels, and a traceback shows what
+        # came before it, for every log to read: neither the run, with all that its caller
+        # gave it, nor what is in the error belongs there.
+        return f"Exit({self._kind})"
+
+    @property
+    def _kind(self) -> str:
+        error: object = self.result.error
+        return type_name(type(error))
 
 
 def check_result(value: Any) -> Result[Any, Any]:
