@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from awaitly_trio.otel._disclosure import Redact
 from awaitly_trio.otel._installation import Signal, Telemetry, install
-from awaitly_trio.otel._logs import BoundLogger, CorrelationFilter, Logs, add_ids, current_ids
+from awaitly_trio.otel._lines import BoundLogger
+from awaitly_trio.otel._logs import CorrelationFilter, Logs, add_ids, current_ids
 from awaitly_trio.otel._metrics import BOUNDARIES, Metrics
 from awaitly_trio.otel._propagation import add_link, carrier, continued_from, linked_to
 from awaitly_trio.otel._tracing import Tracing, Untraced

@@ -15,6 +15,7 @@ from awaitly_trio._values.plain import tellable as tellable  # noqa: PLC0414
 INSTRUMENTATION = "awaitly_trio"
 """What tracers, meters and event loggers are called."""
 
+# What a scope is.
 RUN_ID = "awaitly.run.id"
 WORKFLOW = "awaitly.workflow.name"
 STEP = "awaitly.step.name"
@@ -24,7 +25,9 @@ KEY = "awaitly.scope.key"
 TAGS = "awaitly.scope.tags"
 DESCRIPTION = "awaitly.scope.description"
 ATTEMPT = "awaitly.attempt.number"
+HEDGED_ATTEMPT = "awaitly.hedge.attempt"
 
+# How it ended.
 STATUS = "awaitly.outcome.status"
 WHY = "awaitly.outcome.why"
 BY = "awaitly.outcome.by"
@@ -32,17 +35,59 @@ SOURCE = "awaitly.outcome.source"
 REASON = "awaitly.outcome.reason"
 CACHED = "awaitly.outcome.cached"
 NOTES = "awaitly.outcome.notes"
+ERROR_TYPE = "error.type"
+EXCEPTION = "exception"
+EXCEPTION_TYPE = "exception.type"
+EXCEPTION_MESSAGE = "exception.message"
+EXCEPTION_STACKTRACE = "exception.stacktrace"
 
+# What it worked on, if that may be told.
 ARGUMENTS = "awaitly.value.arguments"
 RESULT = "awaitly.value.result"
 ERROR = "awaitly.value.error"
 
+# What happened in it: events of spans, and their attributes.
+RETRY = "awaitly.retry"
+RETRY_DELAY = "awaitly.retry.delay"
+RETRIES_EXHAUSTED = "awaitly.retries_exhausted"
+RETRY_ATTEMPTS = "awaitly.retry.attempts"
+RETRY_REASON = "awaitly.retry.reason"
+TIMEOUT = "awaitly.timeout"
+TIMEOUT_SECONDS = "awaitly.timeout.seconds"
+TIMEOUT_TOTAL = "awaitly.timeout.total"
+FALLBACK = "awaitly.fallback"
+CACHE_HIT = "awaitly.cache_hit"
+CACHE_SHARED = "awaitly.cache.shared"
+CACHE_MISS = "awaitly.cache_miss"
+SKIPPED = "awaitly.skipped"
+SKIPPED_REASON = "awaitly.skipped.reason"
+DECIDED = "awaitly.decided"
+CHOSEN = "awaitly.decided.chosen"
+HOOK_FAILED = "awaitly.hook_failed"
+HOOK = "awaitly.hook.name"
+PIVOT_PASSED = "awaitly.pivot_passed"
+UNDOING = "awaitly.undoing"
+UNDONE = "awaitly.undone"
+LEFT_BEHIND = "awaitly.left_behind"
 SAGA = "awaitly.saga.name"
+SAGA_STEPS = "awaitly.saga.steps"
+SAGA_UNDONE = "awaitly.saga.undone"
+SAGA_LEFT = "awaitly.saga.left"
+SAGA_WHY = "awaitly.saga.why"
+
+# What protections did.
+BREAKER_CHANGED = "awaitly.breaker_changed"
+BREAKER_REFUSED = "awaitly.breaker_refused"
 BREAKER = "awaitly.breaker.name"
+BREAKER_BEFORE = "awaitly.breaker.before"
+BREAKER_AFTER = "awaitly.breaker.after"
+BREAKER_EVENT = "awaitly.breaker.event"
+LIMITER_WAITED = "awaitly.limiter_waited"
+LIMITER_REFUSED = "awaitly.limiter_refused"
 LIMITER = "awaitly.limiter.name"
+LIMITER_SECONDS = "awaitly.limiter.seconds"
 ADMITTED = "awaitly.limiter.admitted"
-HEDGED_ATTEMPT = "awaitly.hedge.attempt"
-ERROR_TYPE = "error.type"
+
 OTHER = "_OTHER"
 """What OpenTelemetry has in place of a name when there are too many."""
 
@@ -71,6 +116,9 @@ class Vocabulary:
 
     def __call__(self, name: str) -> str:
         """Return a name, or ``_OTHER`` where there are too many."""
+        if name in self._known:
+            return name
+        name = tellable(name)
         if name in self._known:
             return name
         if len(self._known) >= self.limit:

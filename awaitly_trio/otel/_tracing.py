@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import Token
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 import msgspec
 from opentelemetry import context as contexts
@@ -15,10 +15,10 @@ from awaitly_trio._engine.watch import current_scope
 from awaitly_trio._tasks.clocks import wall_clock_ns
 from awaitly_trio._tasks.notices import HedgeEnded, HedgeStarted, is_told
 from awaitly_trio._values.exits import leaves
-from awaitly_trio._values.plain import shown
 from awaitly_trio.otel import _attributes as attributes
 from awaitly_trio.otel import _names as names
 from awaitly_trio.otel._disclosure import Disclosure, as_it_is
+from awaitly_trio.otel._exceptions import record
 from awaitly_trio.otel._hedges import HedgeSpans
 from awaitly_trio.otel._place import scope_of
 from awaitly_trio.otel._propagation import current_links
@@ -74,7 +74,8 @@ class Tracing:
       errors_fail_spans: Give the status of an error to planned errors and time-outs, too.
       values: Tell arguments, results and errors, and not only their types.
       redact: Called with what it is (``"arguments"``, ``"result"``, ``"error"``,
-        ``"exception"``) and the thing; returns what is told in its place.
+        ``"exception"``, ``"note"``, ``"reason"``, ``"choice"``) and the thing; returns what
+        is told in its place.
     """
 
     role = ROLE
@@ -147,7 +148,7 @@ class Tracing:
         scope = scope_of(event)
         found = None if scope is None else self._open.get(scope)
         if found is not None and found.span.is_recording():
-            name, fields = attributes.of_event(event)
+            name, fields = attributes.of_event(event, self._disclosure)
             found.span.add_event(name, fields, timestamp=int(event.time * _NANOSECONDS))
 
     def on_circuit_change(self, change: CircuitChange) -> None:
@@ -188,17 +189,18 @@ class Tracing:
         if outcome.status == "ok" and not outcome.cached:
             ended.span.set_attribute(names.STATUS, "ok")
         else:
-            ended.span.set_attributes(attributes.of_outcome(outcome))
+            ended.span.set_attributes(attributes.of_outcome(outcome, self._disclosure))
+            if outcome.status == "defect":
+                kind = self._disclosure.error_type(outcome.cause)
+                ended.span.set_status(trace.StatusCode.ERROR, kind)
+                self._record(ended, scope, outcome.cause)
+            elif self._errors_fail_spans and outcome.status in {"error", "timed_out"}:
+                kind = self._disclosure.error_type(outcome.error)
+                ended.span.set_status(trace.StatusCode.ERROR, kind)
         if self._disclosure.values:
+            # Last, since a hook of the user's has the word: what it does costs the values only.
             told = attributes.of_values(self._disclosure, scope, outcome)
             ended.span.set_attributes(told)
-        if outcome.status == "defect":
-            # The status first: what a hook of the user's raises may cost the rest.
-            ended.span.set_status(trace.StatusCode.ERROR, names.error_type(outcome.cause))
-            self._record(ended, scope, outcome.cause)
-        elif self._errors_fail_spans and outcome.status in {"error", "timed_out"}:
-            kind = attributes.failure_type(outcome)
-            ended.span.set_status(trace.StatusCode.ERROR, kind)
 
     def _record(self, ended: _Open, scope: Scope, cause: BaseException) -> None:
         """Record an exception, unless a span inside has done so, and tell the one around."""
@@ -209,15 +211,7 @@ class Tracing:
             above.recorded = [*(above.recorded or ()), *found][-_MOST_RECORDED:]
         if all(any(each is other for other in ended.recorded or ()) for each in found):
             return
-        told: Any = self._disclosure.redact("exception", cause)
-        if isinstance(told, BaseException):
-            ended.span.record_exception(told, timestamp=ended.now())
-            return
-        fields = {
-            "exception.type": names.error_type(cause),
-            "exception.message": told if isinstance(told, str) else shown(told),
-        }
-        ended.span.add_event("exception", fields, timestamp=ended.now())
+        record(ended.span, cause, self._disclosure, ended.now())
 
 
 @final
