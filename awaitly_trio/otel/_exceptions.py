@@ -53,9 +53,23 @@ def message_of(exception: BaseException) -> str:
         return f"<{type_name(type(exception))} whose str raises {type_name(type(exc))}>"
 
 
-def has_failure_notes(exception: BaseException) -> bool:
-    """Tell whether a traceback of this exception would show planned errors that did not win."""
-    return any(isinstance(each, FailureNote) for one in _tree(exception) for each in _notes(one))
+def may_be_formatted(exception: BaseException) -> bool:
+    """Tell whether a formatter of the program may make the text of an exception.
+
+    It would show planned errors that are noted on it, and fail at what no encoding has.
+    """
+    return all(
+        not any(isinstance(each, FailureNote) for each in _notes(one)) and _can_be_encoded(one)
+        for one in _tree(exception)
+    )
+
+
+def _can_be_encoded(exception: BaseException) -> bool:
+    try:
+        said = str(exception)
+    except Exception:
+        return False
+    return tellable(said) == said
 
 
 def traceback_of(exception: BaseException, tell: Callable[[FailureNote], str]) -> str:

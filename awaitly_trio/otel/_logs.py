@@ -20,7 +20,7 @@ from awaitly_trio.otel._attributes import (
 )
 from awaitly_trio.otel._defects import Defects
 from awaitly_trio.otel._disclosure import Disclosure, as_it_is
-from awaitly_trio.otel._exceptions import has_failure_notes, of_exception
+from awaitly_trio.otel._exceptions import may_be_formatted, of_exception
 from awaitly_trio.otel._lines import NO_IDS, Line, Lines
 from awaitly_trio.otel._place import scope_of
 
@@ -133,13 +133,14 @@ class Logs:
             fields["duration"] = scope.ended - scope.started
         if self._disclosure.values:
             fields |= of_values(self._disclosure, scope, outcome)
-        told = self._disclosure.exception(outcome.cause) if is_new else None
-        if is_new and (not isinstance(told, BaseException) or has_failure_notes(told)):
-            # A formatter would show the values that are noted on it.
-            fields |= of_exception(outcome.cause, told, self._disclosure)
-            told = None
-        line = f"{scope.kind} {scope.name} ended: {outcome.status}"
-        self._write(level, line, fields, told if isinstance(told, BaseException) else None)
+        exception = None
+        if is_new:
+            told = self._disclosure.exception(outcome.cause)
+            if isinstance(told, BaseException) and may_be_formatted(told):
+                exception = told
+            else:
+                fields |= of_exception(outcome.cause, told, self._disclosure)
+        self._write(level, f"{scope.kind} {scope.name} ended: {outcome.status}", fields, exception)
 
     def on_event(self, event: Event) -> None:
         """Write that something happened in a scope."""

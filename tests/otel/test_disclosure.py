@@ -17,6 +17,9 @@ from opentelemetry.trace import StatusCode
 from spans import Spans, attributes, events
 
 from awaitly_trio import Ok, Step, spaced, workflow
+from awaitly_trio._policies.circuit import BreakerSettings
+from awaitly_trio._policies.trip import ConsecutiveFailures
+from awaitly_trio._tasks.breaker import CircuitBreaker
 from awaitly_trio.observe import RunSummary, Summaries
 from awaitly_trio.otel import Logs, Metrics, Tracing
 
@@ -401,14 +404,17 @@ async def test_whatever_comes_from_file_names_can_be_sent(
 ) -> None:
     """Python reads a name that is no UTF-8 with lone surrogates, which no exporter can encode."""
     odd = "file-\udcff"
+    breaker = CircuitBreaker(odd, BreakerSettings(ConsecutiveFailures(1)))
 
     @workflow
     async def copies(step: Step[Any]) -> None:
         named = step.options(name=odd, key=odd, description=odd, tags=[odd])
         await named(give, odd)
         await step.branch(odd, odd, {odd: lambda: give(1)})
-        await step.when(False, give, 1)
-        await step.options(retry=spaced(0, attempts=2))(crash, ValueError(odd))
+        await step.options(description=odd).when(False, give, 1)
+        for _ in range(2):
+            await step.settle(lambda: breaker(fail, odd))
+        await step(crash, ValueError(odd))
 
     def tell(what: str, value: Any) -> Any:
         return value if isinstance(value, BaseException) else odd
@@ -423,12 +429,20 @@ async def test_whatever_comes_from_file_names_can_be_sent(
     await copies.options(name=odd, run_id=odd, observers=observers)()
 
     for span in spans.all:
+        # Their names are those of scopes, which say it in their path as well.
         for told in (span.attributes, *(event.attributes for event in span.events)):
             json.dumps(dict(told or {}), ensure_ascii=False).encode()
     for record in caplog.records:
-        record.getMessage().encode()
+        logging.Formatter().format(record).encode()
         json.dumps(vars(record)["fields"], ensure_ascii=False).encode()
         assert vars(record)["run_id"] == r"file-\udcff"
+    assert {event.name for span in spans.all for event in span.events} >= {
+        "awaitly.decided",
+        "awaitly.skipped",
+        "awaitly.breaker_changed",
+        "awaitly.breaker_refused",
+        "exception",
+    }
 
 
 async def test_metrics_of_one_name_that_is_escaped_are_one_series() -> None:
