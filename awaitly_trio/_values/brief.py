@@ -35,6 +35,7 @@ class _Pair(NamedTuple):
     second: object
 
 
+_DICT: Any = dict
 _NAMED_TUPLE = cast("Any", _Pair).__repr__.__code__
 
 
@@ -135,8 +136,10 @@ def _joined(before: str, entries: Iterable[Iterable[object]], after: str) -> Ite
     yield after
 
 
-def _each(values: Iterable[object]) -> Iterator[tuple[_Shown]]:
-    return ((_Shown(value),) for value in values)
+def _each(kind: Any, values: object) -> Iterator[tuple[_Shown]]:
+    # Of the built-in class, as its ``repr`` does: a subclass that loads its entries when it
+    # is asked for them stays unloaded.
+    return ((_Shown(value),) for value in kind.__iter__(values))
 
 
 def _named(pairs: Iterable[tuple[str, object]]) -> Iterator[tuple[object, ...]]:
@@ -144,11 +147,11 @@ def _named(pairs: Iterable[tuple[str, object]]) -> Iterator[tuple[object, ...]]:
 
 
 def _list(value: Any, _: int) -> Iterable[object]:
-    return _joined("[", _each(value), "]")
+    return _joined("[", _each(list, value), "]")
 
 
 def _tuple(value: Any, _: int) -> Iterable[object]:
-    return _joined("(", _each(value), ",)" if len(value) == 1 else ")")
+    return _joined("(", _each(tuple, value), ",)" if len(value) == 1 else ")")
 
 
 def _set(value: Any, _: int) -> Iterable[object]:
@@ -156,11 +159,12 @@ def _set(value: Any, _: int) -> Iterable[object]:
     if not value:
         return (f"{name}()",)
     plain = type(value) is set
-    return _joined("{" if plain else f"{name}({{", _each(value), "}" if plain else "})")
+    kind = set if issubclass(type(value), set) else frozenset
+    return _joined("{" if plain else f"{name}({{", _each(kind, value), "}" if plain else "})")
 
 
 def _dict(value: Any, _: int) -> Iterable[object]:
-    pairs = ((_Shown(key), ": ", _Shown(each)) for key, each in value.items())
+    pairs = ((_Shown(key), ": ", _Shown(each)) for key, each in _DICT.items(value))
     return _joined("{", pairs, "}")
 
 
@@ -173,14 +177,14 @@ def _ordered_dict(value: Any, longest: int) -> Iterable[object]:
     name = type(value).__name__
     if not value:
         return (f"{name}()",)
-    pairs = _dict if sys.version_info >= (3, 12) else _list
-    given = value if sys.version_info >= (3, 12) else value.items()
-    return chain((f"{name}(",), pairs(given, longest), (")",))
+    is_new = sys.version_info >= (3, 12)
+    shown = _dict(value, longest) if is_new else _list([*value.items()], longest)
+    return chain((f"{name}(",), shown, (")",))
 
 
-def _deque(value: Any, longest: int) -> Iterable[object]:
-    after = ")" if value.maxlen is None else f", maxlen={value.maxlen})"
-    return chain((f"{type(value).__name__}(",), _list(value, longest), (after,))
+def _deque(value: Any, _: int) -> Iterable[object]:
+    after = "])" if value.maxlen is None else f"], maxlen={value.maxlen})"
+    return _joined(f"{type(value).__name__}([", _each(deque, value), after)
 
 
 def _named_tuple(value: Any, _: int) -> Iterable[object]:

@@ -133,7 +133,9 @@ def _is_code(told: object) -> bool:
 
 
 def _text(told: object) -> str:
-    return cut(tellable(told), LONGEST) if isinstance(told, str) else brief(told, LONGEST)
+    if isinstance(told, str):
+        return cut(tellable(told[: LONGEST + 1]), LONGEST)
+    return brief(told, LONGEST)
 
 
 def _without_reprs(reason: str) -> str:

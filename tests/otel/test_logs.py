@@ -165,7 +165,7 @@ async def test_what_the_program_puts_on_its_records_stays(
 async def test_an_adapter_adds_what_it_always_adds(caplog: pytest.LogCaptureFixture) -> None:
     """To the line, and to the record; the one inside it does, too."""
 
-    class Prefixed(logging.LoggerAdapter[Any]):
+    class Prefixed(logging.LoggerAdapter):  # type: ignore[type-arg]  # not in Python 3.10
         def process(self, msg: Any, kwargs: Any) -> tuple[Any, Any]:
             return super().process(f"shop: {msg}", kwargs)
 

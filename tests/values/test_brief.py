@@ -52,6 +52,13 @@ class Names(list[Any]):
     """A subclass that says nothing of its own about its ``repr``."""
 
 
+class Loading(list[Any]):
+    """A list that loads what is in it when it is asked, as those of databases do."""
+
+    def __iter__(self) -> Any:
+        raise AssertionError("asked")
+
+
 class Bag(set[Any]):
     """Likewise; sets name their subclasses."""
 
@@ -197,6 +204,11 @@ def test_a_long_text_is_not_copied(whole: Any) -> None:
 
     assert len(told) == 1001
     assert peak < 1_000_000
+
+
+def test_a_list_that_loads_when_it_is_asked_stays_unloaded() -> None:
+    """Its ``repr`` does not ask either."""
+    assert brief(Loading([1]), 100) == repr(Loading([1])) == "[1]"
 
 
 def test_what_fails_is_described_where_it_stands() -> None:
