@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 
+from awaitly_trio._engine.audience import Observer
 from awaitly_trio._engine.block import Handle
 from awaitly_trio._engine.decorator import run, workflow
 from awaitly_trio._engine.opening import observing
 from awaitly_trio._engine.parallel import Group
 from awaitly_trio._engine.step import Step
 from awaitly_trio._engine.step_cache import StepCache
-from awaitly_trio._engine.watch import Observer
 from awaitly_trio._engine.workflow import Workflow
 from awaitly_trio._policies.retry import Retry
 from awaitly_trio._policies.schedule import Schedule

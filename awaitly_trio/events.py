@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from awaitly_trio._engine.audience import Observer
 from awaitly_trio._engine.opening import observing
-from awaitly_trio._engine.watch import Observer
 from awaitly_trio._values.events import (
     EVENT_VERSION,
     CacheHit,

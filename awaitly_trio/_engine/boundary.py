@@ -159,6 +159,7 @@ async def conclude_in_scope(
     """Run a body in the scope of its run: told to observers, after the hooks agreed."""
     if run.watch is None or run.scope is None:
         return await conclude(run, body, step, args, kwargs)
+    run.scope.arguments, run.scope.keywords = args, kwargs
 
     async def work(run: Run) -> Result[Any, Any]:
         refusal = await _refusal(run)
@@ -168,7 +169,7 @@ async def conclude_in_scope(
         run.close()
         return refusal
 
-    told = listen(run.watch.listeners)
+    told = listen(run.watch.audience.listeners)
     try:
         return await in_scope(run.watch, run.scope, work, run, _read)
     finally:

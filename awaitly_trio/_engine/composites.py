@@ -209,6 +209,6 @@ def _each(run: Run, fn: Branch, crew: Callable[[], Crew]) -> Branch:
 
 def _progress(run: Run, total: int | None) -> Callable[[int], object] | None:
     scope, watch = current_scope.get(), run.watch
-    if watch is None or scope is None or not watch.readers(Progress):
+    if watch is None or scope is None or not watch.audience.readers(Progress):
         return None
     return lambda done: watch.emit(Progress, scope, done=done, total=total)

@@ -9,26 +9,21 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
+from awaitly_trio._engine.audience import NO_BLOCKS, NOBODY, Audience, Blocks, audience_of
 from awaitly_trio._engine.interposing import interposed
 from awaitly_trio._engine.options import check_label
 from awaitly_trio._engine.run import Run, RunSettings, run_info
 from awaitly_trio._engine.step_cache import StepCache
-from awaitly_trio._engine.watch import (
-    Watch,
-    cast_of,
-    check_observers,
-    current_scope,
-    listeners_of,
-)
+from awaitly_trio._engine.watch import Watch, current_scope
 from awaitly_trio._policies.saga import SagaOptions
-from awaitly_trio._tasks.notices import listen, unlisten
+from awaitly_trio._tasks.notices import listen
 from awaitly_trio._values.callables import is_async
 from awaitly_trio._values.scopes import RunInfo, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-_ambient: ContextVar[tuple[object, ...]] = ContextVar("awaitly_trio.observers", default=())
+_blocks: ContextVar[Blocks] = ContextVar("awaitly_trio.observers", default=NO_BLOCKS)
 
 _HOOKS = ("should_run", "before_start", "before_step", "after_step")
 
@@ -49,15 +44,41 @@ def open_run(name: str, settings: RunSettings, declared: tuple[Any, ...]) -> Run
         outer = above.owner.watch
         run.replace = {**above.owner.replace, **settings.replace}
     run.replace = interposed(run.replace)
-    added = (*_ambient.get(), *settings.observers)
-    if added or outer is not None or run.replace or any(getattr(settings, h) for h in _HOOKS):
-        run.watch = Watch(added, outer) if outer is None or added else outer
-        run.scope = _scope_of(run, above)
+    run.watch = _watch_of(settings, outer)
+    if run.watch is None and (run.replace or any(getattr(settings, h) for h in _HOOKS)):
+        run.watch = Watch(NOBODY, NO_BLOCKS)
+    if run.watch is not None:
+        run.scope = _scope_of(run, run.watch, above)
     run.bare = run.watch is None and run.declared is None
     run.only_watched = run.watch is not None and not (
         run.replace or run.declared is not None or settings.before_step or settings.after_step
     )
     return run
+
+
+def _watch_of(settings: RunSettings, outer: Watch | None) -> Watch | None:
+    """Return the watch of a run, if somebody watches: that of the run around it, where it can."""
+    blocks, own = _blocks.get(), settings.observers
+    if outer is None:
+        around = blocks.audience
+        if not own:
+            return Watch(around, blocks) if around else None
+        return Watch(around.joined_by(own.observers) if around else own, blocks)
+    entered = _entered_in(outer)
+    if not entered and not own:
+        return outer
+    nearer = (*entered.observers, *own.observers)
+    return Watch(outer.audience.joined_by(nearer), blocks, outer)
+
+
+def _entered_in(outer: Watch) -> Audience:
+    """Return who watches only since a run began: in blocks that its body has entered.
+
+    Those around the run stand before it, not between it and what is inside: there they
+    would take the roles of its own observers.
+    """
+    blocks = _blocks.get()
+    return NOBODY if blocks is outer.blocks else blocks.without(outer.blocks.each).audience
 
 
 def _above() -> Scope | None:
@@ -70,11 +91,7 @@ def _above() -> Scope | None:
     return None if scope.owner.closed else scope
 
 
-def _scope_of(run: Run, above: Scope | None) -> Scope:
-    watch = run.watch
-    if watch is None:
-        msg = f"run {run.name!r} has no scopes: nobody watches it"
-        raise RuntimeError(msg)
+def _scope_of(run: Run, watch: Watch, above: Scope | None) -> Scope:
     number = 1 if above is None else above.occurrence(run.name)
     info = run_info(run.name, run.settings)
     scope = Scope(watch.next_id(), "workflow", run.name, info, above, number, watch.now())
@@ -107,24 +124,27 @@ def observe(*observers: object) -> Callable[[], None]:
     Raises:
       TypeError: An observer has none of the methods of ``Observer``, or an async one.
     """
-    watching = (*_ambient.get(), *check_observers(observers))
-    given = _ambient.set(watching)
+    # One of its own, even if another block has the same observers.
+    block = Audience(audience_of(observers).observers)
+    _be_in(_blocks.get().inside(block))
+    return lambda: _be_in(_blocks.get().without((block,)))
+
+
+def _be_in(blocks: Blocks) -> None:
+    """Let a task and those it starts be watched in these blocks, and in no others."""
+    _blocks.set(blocks)
     above = _above()
-    if above is not None and above.owner.watch is not None:
-        watching = (*above.owner.watch.observers, *watching)
-    told = listen(listeners_of(cast_of(watching)))
-    marked = None
-    if current_scope.get() is None:
-        # A run looks here first, and for nothing else where it finds no scope.
-        marked = current_scope.set(Scope(0, "ambient", "ambient", RunInfo("", ""), None, 1, 0.0))
-
-    def stop() -> None:
-        unlisten(told)
-        _ambient.reset(given)
-        if marked is not None:
-            current_scope.reset(marked)
-
-    return stop
+    outer = None if above is None else above.owner.watch
+    audience = blocks.audience
+    if outer is not None:
+        audience = outer.audience.joined_by(_entered_in(outer).observers)
+    listen(audience.listeners)
+    # A run looks at the scope first, and for nothing else where it finds none.
+    scope = current_scope.get()
+    if scope is None and blocks.each:
+        current_scope.set(Scope(0, "ambient", "ambient", RunInfo("", ""), None, 1, 0.0))
+    elif scope is not None and scope.kind == "ambient" and not blocks.each:
+        current_scope.set(None)
 
 
 def with_settings(settings: RunSettings, changes: dict[str, Any]) -> RunSettings:
@@ -176,11 +196,11 @@ def _cache(value: object, name: str) -> StepCache | None:
     return value
 
 
-def _observers(value: object, name: str) -> tuple[object, ...]:
+def _observers(value: object, name: str) -> Audience:
     if not isinstance(value, Iterable):
         msg = f"{name} must be several observers, got {value!r}: write [{value!r}]"
         raise TypeError(msg)
-    return check_observers(tuple(cast("Iterable[object]", value)))
+    return audience_of(tuple(cast("Iterable[object]", value)))
 
 
 def _flag(value: object, name: str) -> bool:

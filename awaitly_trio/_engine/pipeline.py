@@ -118,10 +118,12 @@ def _in_scope(watch: Watch, call: Call) -> Awaitable[Result[Any, Any]]:
     scope = call.scope = call.run.open_scope(
         call.kind, call.name, parent, call.options, call.number
     )
-    scope.dependency, scope.arguments, scope.keywords = call.fn, call.args, call.kwargs
     begin = answer
-    if not call.composite and (settings.before_step or settings.after_step):
-        begin = _hooked
+    if not call.composite:
+        # An inner function and what it is given are nobody's business.
+        scope.dependency, scope.arguments, scope.keywords = call.fn, call.args, call.kwargs
+        if settings.before_step or settings.after_step:
+            begin = _hooked
     # Taken away, because it names all calls of a block, this one among them.
     reads, call.reads = call.reads or outcome_of_exception, None
     return in_scope(watch, scope, begin, call, _read, reads)

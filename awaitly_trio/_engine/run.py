@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast, final
 import msgspec
 import trio
 
+from awaitly_trio._engine.audience import NOBODY, Audience
 from awaitly_trio._engine.cancellation import notes_of
 from awaitly_trio._engine.options import NO_OPTIONS
 from awaitly_trio._engine.step_cache import StepCache
@@ -41,7 +42,7 @@ class RunSettings(msgspec.Struct, frozen=True):
 
     name: str | None = None
     run_id: str | None = None
-    observers: tuple[Any, ...] = ()
+    observers: Audience = NOBODY
     context: Any = None
     cache: StepCache | None = None
     replace: dict[Any, Any] = msgspec.field(default_factory=dict[Any, Any])

@@ -48,7 +48,8 @@ class Scope(msgspec.Struct, eq=False):
     ``number`` counts the scopes of one name under one parent, from 1.
     ``started`` is Trio's time in seconds; ``ended`` likewise, ``None`` until then.
     ``attempt`` is the number of the attempt, in attempt scopes only.
-    ``dependency``, ``arguments`` and ``keywords`` are what a step calls.
+    ``arguments`` and ``keywords`` are those of the call of a workflow or a step, and
+    ``dependency`` is what the step calls.
     ``owner`` is the engine's state of the run; observers leave it alone.
     """
 
@@ -81,24 +82,24 @@ class Scope(msgspec.Struct, eq=False):
         return number
 
     @property
-    def segment(self) -> str:
-        """The scope's own part of the path: its name, and ``#2`` from the second on.
-
-        The characters that separate are escaped in names as in URLs, so no two
-        scopes of a run share a path.
-        """
-        # Most are names of functions, which hold nothing to escape.
-        name = self.name if self.name.isidentifier() else self.name.translate(_ESCAPES)
-        return name if self.number == 1 else f"{name}#{self.number}"
-
-    @property
     def path(self) -> str:
-        """The segments from the outermost workflow to this scope, joined by ``/``."""
-        if self._path is None:
-            above = self.parent
+        """The names from the outermost workflow to this scope, joined by ``/``.
+
+        From the second scope of a name on, ``#2`` and so on follow it.  The characters
+        that separate are escaped in names as in URLs, so no two scopes of a run share a path.
+        """
+        path = self._path
+        if path is None:
+            name, above = self.name, self.parent
+            # Most are names of functions, which hold nothing to escape.
+            path = name if name.isidentifier() else name.translate(_ESCAPES)
+            if self.number != 1:
+                path = f"{path}#{self.number}"
+            if above is not None:
+                path = f"{above.path}/{path}"
             # Kept, because every event of a scope has it, and its children's begin with it.
-            self._path = self.segment if above is None else f"{above.path}/{self.segment}"
-        return self._path
+            self._path = path
+        return path
 
     def __repr__(self) -> str:
         state = "running" if self.ended is None else "ended"

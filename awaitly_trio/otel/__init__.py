@@ -11,12 +11,20 @@ from awaitly_trio.otel._installation import Signal, Telemetry, install
 from awaitly_trio.otel._lines import BoundLogger
 from awaitly_trio.otel._logs import CorrelationFilter, Logs, add_ids, current_ids
 from awaitly_trio.otel._metrics import BOUNDARIES, Metrics
-from awaitly_trio.otel._propagation import add_link, carrier, continued_from, linked_to
+from awaitly_trio.otel._propagation import (
+    Carried,
+    add_link,
+    carrier,
+    continued_from,
+    linked_to,
+    resumed_from,
+)
 from awaitly_trio.otel._tracing import Tracing, Untraced
 
 __all__ = [
     "BOUNDARIES",
     "BoundLogger",
+    "Carried",
     "CorrelationFilter",
     "Logs",
     "Metrics",
@@ -32,4 +40,5 @@ __all__ = [
     "current_ids",
     "install",
     "linked_to",
+    "resumed_from",
 ]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from awaitly_trio._tasks.notices import HedgeEnded, HedgeStarted
 
 _NAME = "hedged attempt"
+_TO_FIRST = {names.LINK_KIND: "hedge"}
 
 
 @final
@@ -44,7 +45,7 @@ class HedgeSpans:
         span = tracer.start_span(
             _NAME,
             attributes={names.HEDGED_ATTEMPT: notice.number},
-            links=[trace.Link(first)] if first is not None else None,
+            links=[trace.Link(first, _TO_FIRST)] if first is not None else None,
             start_time=now(),
         )
         if first is None:
@@ -58,6 +59,8 @@ class HedgeSpans:
         if ended is None:
             return
         span, token, now = ended
+        # First of all, as a processor of the program's may raise.
+        contexts.detach(token)
         found: dict[str, Any] = {names.STATUS: notice.status}
         if notice.error is not None:
             found[names.ERROR_TYPE] = names.error_type(notice.error)
@@ -65,4 +68,3 @@ class HedgeSpans:
         if notice.status == "defect":
             span.set_status(trace.StatusCode.ERROR, names.error_type(notice.error))
         span.end(now())
-        contexts.detach(token)

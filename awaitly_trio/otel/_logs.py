@@ -18,11 +18,11 @@ from awaitly_trio.otel._attributes import (
     of_scope,
     of_values,
 )
-from awaitly_trio.otel._defects import Defects
 from awaitly_trio.otel._disclosure import Disclosure, as_it_is
 from awaitly_trio.otel._exceptions import may_be_formatted, of_exception
 from awaitly_trio.otel._lines import NO_IDS, Line, Lines
 from awaitly_trio.otel._place import scope_of
+from awaitly_trio.otel._recorded import WRITTEN, take_unrecorded
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -112,12 +112,10 @@ class Logs:
     ) -> None:
         self._lines = Lines(logging.getLogger(LOGGER) if logger is None else logger)
         self._disclosure = Disclosure(values, redact)
-        self._defects = Defects()
 
     def on_start(self, scope: Scope) -> None:
         """Write that a scope began."""
         level = logging.INFO if scope.kind == "workflow" else logging.DEBUG
-        self._defects.begin(scope)
         if self._lines.is_on(level):
             self._write(level, f"{scope.kind} {scope.name} began", of_scope(scope))
 
@@ -125,7 +123,6 @@ class Logs:
         """Write how a scope ended."""
         usual = logging.INFO if scope.kind == "workflow" else logging.DEBUG
         level = _LEVELS.get(outcome.status, usual)
-        is_new = self._defects.end(scope, outcome)
         if not self._lines.is_on(level):
             return
         fields = of_scope(scope) | of_outcome(outcome, self._disclosure)
@@ -134,7 +131,7 @@ class Logs:
         if self._disclosure.values:
             fields |= of_values(self._disclosure, scope, outcome)
         exception = None
-        if is_new:
+        if outcome.status == "defect" and self._is_new(scope, outcome.cause):
             told = self._disclosure.exception(outcome.cause)
             if isinstance(told, BaseException) and may_be_formatted(told):
                 exception = told
@@ -159,6 +156,14 @@ class Logs:
         if self._lines.is_on(level):
             line = f"breaker {notice.name}: {notice.after.value} ({notice.event.value})"
             self._write(level, line, dict(of_change(notice)))
+
+    def _is_new(self, scope: Scope, cause: BaseException) -> bool:
+        """Tell whether no line about a scope inside has told of a defect."""
+        top = scope
+        while top.parent is not None:
+            top = top.parent
+        # Another log, or another run that meets the same exception, tells of it as well.
+        return bool(take_unrecorded(cause, (id(self), top.run.run_id), WRITTEN))
 
     def _write(
         self,

@@ -69,8 +69,8 @@ class Metrics:
     """An observer that counts and measures.
 
     Attributes are few: workflow, step, outcome and type of error, and of each no more
-    than ``limit`` different ones; the rest are called ``_OTHER``.  Give it after a
-    ``Tracing``, and the SDK keeps with a measurement the span it was made in.
+    than ``limit`` different ones; the rest are called ``_OTHER``.  Where somebody traces, too,
+    the SDK keeps with a measurement the span it was made in.
 
     Args:
       provider: Where measurements go, OpenTelemetry's global one unless given.

@@ -26,6 +26,7 @@ TAGS = "awaitly.scope.tags"
 DESCRIPTION = "awaitly.scope.description"
 ATTEMPT = "awaitly.attempt.number"
 HEDGED_ATTEMPT = "awaitly.hedge.attempt"
+LINK_KIND = "awaitly.link.kind"
 
 # How it ended.
 STATUS = "awaitly.outcome.status"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import Token
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
 import msgspec
 from opentelemetry import context as contexts
@@ -14,14 +14,15 @@ from opentelemetry.context import Context
 from awaitly_trio._engine.watch import current_scope
 from awaitly_trio._tasks.clocks import wall_clock_ns
 from awaitly_trio._tasks.notices import HedgeEnded, HedgeStarted, is_told
-from awaitly_trio._values.exits import leaves
 from awaitly_trio.otel import _attributes as attributes
 from awaitly_trio.otel import _names as names
+from awaitly_trio.otel._described import Described
 from awaitly_trio.otel._disclosure import Disclosure, as_it_is
 from awaitly_trio.otel._exceptions import record
 from awaitly_trio.otel._hedges import HedgeSpans
 from awaitly_trio.otel._place import scope_of
-from awaitly_trio.otel._propagation import current_links
+from awaitly_trio.otel._propagation import PENDING_LINKS
+from awaitly_trio.otel._recorded import take_unrecorded
 
 if TYPE_CHECKING:
     from awaitly_trio._policies.circuit_states import CircuitChange
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from awaitly_trio.otel._disclosure import Redact
 
 _NANOSECONDS = 1_000_000_000
-_MOST_RECORDED = 32
 _INTERNAL = trace.SpanKind.INTERNAL
 _NO_TRACERS = (trace.ProxyTracerProvider, trace.NoOpTracerProvider)
 ROLE = "awaitly_trio.otel.tracing"
@@ -41,16 +41,13 @@ ROLE = "awaitly_trio.otel.tracing"
 class _Open(msgspec.Struct, eq=False):
     """A span under way, and what the spans inside it need to know.
 
-    ``now`` gives the wall-clock time in nanoseconds since 1970.  ``recorded`` are exceptions
-    that a span inside has recorded: each is recorded once.
+    ``now`` gives the wall-clock time in nanoseconds since 1970.
     """
 
     span: trace.Span
     token: Token[Context]
     tracer: trace.Tracer
     now: Callable[[], int]
-    path: str
-    recorded: list[BaseException] | None = None
 
 
 @final
@@ -79,6 +76,7 @@ class Tracing:
     """
 
     role = ROLE
+    encloses = True
     event_types = attributes.SPAN_EVENTS
 
     def __init__(
@@ -105,31 +103,26 @@ class Tracing:
         """Begin a span and make it the current one."""
         parent = scope.parent
         above = None if parent is None else self._open.get(parent)
-        described, links, path = None, None, ""
-        # Asked once and handed on, since each look at the current one is a price of its own.
-        context = contexts.get_current()
         if above is not None:
             tracer, now = above.tracer, above.now
-            if above.span.is_recording():
-                # Given at the start they cost half; a child of what is not sampled is
-                # not sampled either, so nothing is built for it.
-                path = f"{above.path}/{scope.segment}"
-                described = attributes.of_scope(scope, path)
         elif scope.kind == "workflow":
             found = self._current_tracer()
             if found is None:
                 return
             tracer, now = found, wall_clock_ns()
-            if parent is None:
-                links = current_links()
         else:  # the run it belongs to began when nobody traced
             return
+        # Asked once and handed on, since each look at the current one has a price of its own.
+        context = contexts.get_current()
+        links: Any = context.get(PENDING_LINKS)
+        if links:
+            context = contexts.set_value(PENDING_LINKS, None, context)
+        # Given at the start they cost half, and samplers can ask for them.
+        is_recorded = above is not None and above.span.is_recording()
+        described = attributes.of_scope(scope) if is_recorded else Described(scope)
         span = tracer.start_span(scope.name, context, _INTERNAL, described, links, now())
         token = contexts.attach(trace.set_span_in_context(span, context))
-        self._open[scope] = opened = _Open(span, token, tracer, now, path)
-        if described is None and span.is_recording():
-            opened.path = scope.path
-            span.set_attributes(attributes.of_scope(scope, opened.path))
+        self._open[scope] = _Open(span, token, tracer, now)
 
     def on_end(self, scope: Scope, outcome: Outcome) -> None:
         """End the span of a scope; the one around it is current again."""
@@ -140,8 +133,11 @@ class Tracing:
             if ended.span.is_recording():
                 self._describe(ended, scope, outcome)
         finally:
+            # First of all: a processor of the program's may raise, and what the end of a run
+            # closes for a task that outlives it is still current there, and nowhere else.
+            if outcome.why != "closed":
+                contexts.detach(ended.token)
             ended.span.end(ended.now())
-            contexts.detach(ended.token)
 
     def on_event(self, event: Event) -> None:
         """Note a retry, a time-out and the like on the span of their scope."""
@@ -167,14 +163,22 @@ class Tracing:
             return
         scope = current_scope.get()
         found = None if scope is None else self._open.get(scope)
-        if found is None or not found.span.is_recording():
-            return
         if isinstance(notice, HedgeStarted):
-            self._hedges.start(notice, found.tracer, found.now)
-            return
-        told = attributes.of_notice(notice)
-        if told is not None:
-            found.span.add_event(*told, timestamp=found.now())
+            self._start_hedge(notice, scope, found)
+        elif found is not None and found.span.is_recording():
+            told = attributes.of_notice(notice)
+            if told is not None:
+                found.span.add_event(*told, timestamp=found.now())
+
+    def _start_hedge(self, notice: HedgeStarted, scope: Scope | None, around: _Open | None) -> None:
+        if around is not None:
+            if around.span.is_recording():
+                self._hedges.start(notice, around.tracer, around.now)
+        elif scope is None or scope.kind == "ambient":
+            # A call of a block that is watched, and of no run.
+            tracer = self._current_tracer()
+            if tracer is not None:
+                self._hedges.start(notice, tracer, wall_clock_ns())
 
     def _current_tracer(self) -> trace.Tracer | None:
         """Return the tracer of a run that begins, ``None`` where none would record it."""
@@ -193,7 +197,7 @@ class Tracing:
             if outcome.status == "defect":
                 kind = self._disclosure.error_type(outcome.cause)
                 ended.span.set_status(trace.StatusCode.ERROR, kind)
-                self._record(ended, scope, outcome.cause)
+                self._record(ended, outcome.cause)
             elif self._errors_fail_spans and outcome.status in {"error", "timed_out"}:
                 kind = self._disclosure.error_type(outcome.error)
                 ended.span.set_status(trace.StatusCode.ERROR, kind)
@@ -202,16 +206,10 @@ class Tracing:
             told = attributes.of_values(self._disclosure, scope, outcome)
             ended.span.set_attributes(told)
 
-    def _record(self, ended: _Open, scope: Scope, cause: BaseException) -> None:
-        """Record an exception, unless a span inside has done so, and tell the one around."""
-        found = leaves([cause])
-        above = None if scope.parent is None else self._open.get(scope.parent)
-        if above is not None:
-            # A body may outlive any number of defects that it catches.
-            above.recorded = [*(above.recorded or ()), *found][-_MOST_RECORDED:]
-        if all(any(each is other for other in ended.recorded or ()) for each in found):
-            return
-        record(ended.span, cause, self._disclosure, ended.now())
+    def _record(self, ended: _Open, cause: BaseException) -> None:
+        """Record what of an exception no span inside has recorded."""
+        for each in take_unrecorded(cause, ended.span.get_span_context().trace_id):
+            record(ended.span, each, self._disclosure, ended.now())
 
 
 @final

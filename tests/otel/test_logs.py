@@ -6,6 +6,7 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import trio
 from dependencies import Declined, crash, fail, give
 from opentelemetry import trace
 from spans import Spans
@@ -122,6 +123,26 @@ async def test_each_defect_that_a_body_outlives_has_its_exception(
 
     told = [record.exc_info[1] for record in caplog.records if record.exc_info]
     assert list(map(str, told)) == ["boom 0", "boom 1", "the end"]
+
+
+async def test_an_exception_that_is_raised_again_is_told_in_each_run(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Some programs make an exception once; a group of what was told tells nothing new."""
+    bug = ValueError("boom")
+
+    @workflow
+    async def broken(step: Step[Any]) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(step, crash, bug)
+
+    logs = Logs()
+    await broken.options(observers=[logs])()
+    await broken.options(observers=[logs])()
+
+    assert [record.message for record in caplog.records if record.exc_info] == [
+        "step crash ended: defect"
+    ] * 2
 
 
 async def test_the_exception_of_a_defect_can_be_redacted(

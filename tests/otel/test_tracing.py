@@ -577,7 +577,9 @@ async def test_a_hedge_is_linked_to_what_it_hedges(autojump_clock: MockClock) ->
     }
     first, hedge = by_number[1], by_number[2]
     assert result == Ok(2)
-    assert [link.context.span_id for link in hedge.links] == [id_of(first)]
+    [link] = hedge.links
+    assert link.context.span_id == id_of(first)
+    assert link.attributes == {"awaitly.link.kind": "hedge"}
     assert not first.links
     assert [attributes(span)["awaitly.outcome.status"] for span in (first, hedge)] == [
         "cancelled",

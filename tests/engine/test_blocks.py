@@ -1,0 +1,136 @@
+"""Who watches a run: blocks around it, the run around it, and the run itself, each in its place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dependencies import give
+
+from awaitly_trio import Step, observing, workflow
+from awaitly_trio._engine.opening import observe
+
+if TYPE_CHECKING:
+    from awaitly_trio._values.outcomes import Outcome
+    from awaitly_trio._values.scopes import Scope
+
+
+class Witness:
+    """Writes who was told of the start and the end of a workflow into a list it shares."""
+
+    def __init__(self, name: str, told: list[str], role: str | None = None) -> None:
+        self.name, self.told, self.role = name, told, role
+
+    def on_start(self, scope: Scope) -> None:
+        if scope.kind == "workflow":
+            self.told.append(f"{self.name} {scope.name}")
+
+    def on_end(self, scope: Scope, outcome: Outcome) -> None:
+        if scope.kind == "workflow":
+            self.told.append(f"{scope.name} {self.name}")
+
+
+class Encloser(Witness):
+    """Wants the others to be told inside of what it does."""
+
+    encloses = True
+
+
+@workflow
+async def inner(step: Step[Any]) -> None:
+    """Take a step."""
+    await step(give, 1)
+
+
+@workflow
+async def outer(step: Step[Any]) -> None:
+    """Take a workflow as a step."""
+    await step(inner)
+
+
+async def test_the_player_of_a_run_stays_for_the_runs_inside_it() -> None:
+    """A block around both does not take the role back: it stands farther away."""
+    told: list[str] = []
+
+    with observing(Witness("block", told, "tracer")):
+        await outer.options(observers=[Witness("run", told, "tracer")])()
+
+    assert told == ["run outer", "run inner", "inner run", "outer run"]
+
+
+async def test_a_block_inside_a_run_is_nearer_than_the_run() -> None:
+    """What a body switches on counts for the runs that it starts there."""
+    told: list[str] = []
+
+    @workflow
+    async def body(step: Step[Any]) -> None:
+        with observing(Witness("inside", told, "tracer")):
+            await step(inner)
+        await step(inner)
+
+    with observing(Witness("block", told, "tracer")):
+        await body.options(observers=[Witness("run", told, "tracer")])()
+
+    assert told == [
+        "run body",
+        "inside inner",
+        "inner inside",
+        "run inner",
+        "inner run",
+        "body run",
+    ]
+
+
+async def test_who_encloses_is_told_first_and_last() -> None:
+    """Wherever it was given: others are told while what it opened is open."""
+    told: list[str] = []
+
+    with observing(Witness("metrics", told)):
+        await inner.options(observers=[Witness("log", told), Encloser("tracer", told)])()
+
+    assert told == [
+        "tracer inner",
+        "metrics inner",
+        "log inner",
+        "inner log",
+        "inner metrics",
+        "inner tracer",
+    ]
+
+
+async def test_blocks_may_end_in_any_order() -> None:
+    """One that has ended never comes back when another ends, and ends no other."""
+    told: list[str] = []
+    stop_first = observe(Witness("first", told, "tracer"))
+    stop_second = observe(Witness("second", told, "tracer"))
+
+    stop_first()
+    await inner()
+    stop_second()
+    await inner()
+
+    assert told == ["second inner", "inner second"]
+
+
+async def test_after_an_inner_block_the_outer_one_counts_again() -> None:
+    """Of two with one role the one that is left is told."""
+    told: list[str] = []
+
+    with observing(Witness("outer", told, "tracer")):
+        with observing(Witness("inner", told, "tracer")):
+            await inner()
+        await inner()
+
+    assert told == ["inner inner", "inner inner", "outer inner", "inner outer"]
+
+
+async def test_one_observer_in_two_blocks_is_told_once_and_until_both_end() -> None:
+    """A block ends for itself, even if another has the same observer."""
+    told: list[str] = []
+    witness = Witness("same", told)
+
+    with observing(witness):
+        with observing(witness):
+            await inner()
+        await inner()
+
+    assert told == ["same inner", "inner same"] * 2
