@@ -10,6 +10,8 @@ import sys
 from itertools import count
 from typing import TYPE_CHECKING, Any, NoReturn, cast, final
 
+from awaitly_trio._values.kinds import type_name
+from awaitly_trio._values.notes import FailureNote, note
 from awaitly_trio._values.plain import shown
 from awaitly_trio._values.result import Err, Ok
 
@@ -23,6 +25,7 @@ if sys.version_info >= (3, 11):
 else:
     from exceptiongroup import BaseExceptionGroup
 
+_ALSO = "also failed"
 exit_order = count()
 """Numbers the exits of the process, so that the earliest is known."""
 
@@ -52,12 +55,18 @@ class Exit(BaseException):
         return self.args[2]
 
     def __str__(self) -> str:
-        return f"{shown(self.result.error)} leaves its run: let it pass, do not catch it"
+        return f"{self._kind} leaves its run: let it pass, do not catch it"
 
     def __repr__(self) -> str:
-        # A nursery puts this in the reason of what it cancels, for every log to
-        # read: the run, with all that its caller gave it, does not belong there.
-        return f"Exit({shown(self.result.error)})"
+        # A nursery puts this in the reason of what it cancels, and a traceback shows what
+        # came before it, for every log to read: neither the run, with all that its caller
+        # gave it, nor what is in the error belongs there.
+        return f"Exit({self._kind})"
+
+    @property
+    def _kind(self) -> str:
+        error: object = self.result.error
+        return type_name(type(error))
 
 
 def check_result(value: Any) -> Result[Any, Any]:
@@ -78,12 +87,6 @@ def refuse_result(value: object) -> NoReturn:
         "from the dependency, or call throwing code with step.catch"
     )
     raise TypeError(msg)
-
-
-def note(exception: BaseException, text: str) -> None:
-    """Add a note that tracebacks show; Python 3.10 keeps it without showing it."""
-    notes: list[str] = getattr(exception, "__notes__", [])
-    exception.__notes__ = [*notes, text]  # type: ignore[attr-defined,unused-ignore]
 
 
 def leaves(exceptions: Iterable[BaseException]) -> list[BaseException]:
@@ -119,7 +122,7 @@ def verdict(failures: list[BaseException]) -> BaseException:
         winner = _earliest(exits)
         beaten = [each for each in exits if each is not winner]
     for each in beaten:
-        note(winner, f"also failed: {shown(each.result.error)}")
+        note(winner, FailureNote(_ALSO, each.result.error))
     return winner
 
 
@@ -150,7 +153,7 @@ def part_of(run: object, group: BaseExceptionGroup[BaseException]) -> BaseExcept
     if rest is None:
         return verdict(list(exits))
     for each in exits:
-        note(rest, f"also failed: {shown(each.result.error)}")
+        note(rest, FailureNote(_ALSO, each.result.error))
     return rest
 
 

@@ -22,7 +22,8 @@ WIDTH = 1000
 
 _WHOLE = 2**53
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
-_JSON = frozenset((str, bool, type(None)))
+_JSON = frozenset((bool, type(None)))
+_QUALNAME = type.__dict__["__qualname__"].__get__
 
 
 def plain(value: object, depth: int = DEPTH) -> Any:
@@ -30,8 +31,10 @@ def plain(value: object, depth: int = DEPTH) -> Any:
 
     Records and plain objects become mappings with their ``type``, exceptions
     give type, message and traceback, numbers that JSON has no exact form for
-    and everything else appear as their ``repr``.
+    and everything else appear as their ``repr``.  Texts are ``tellable``.
     """
+    if type(value) is str:
+        return tellable(value)
     if type(value) in _JSON:
         return value
     if isinstance(value, (int, float)):
@@ -51,9 +54,25 @@ def shown(value: object) -> str:
     Addresses are left out.
     """
     try:
-        return without_addresses(repr(value))
+        return tellable(without_addresses(repr(value)))
     except Exception as exc:
-        return f"<{type(value).__qualname__} whose repr raises {type(exc).__name__}>"
+        return f"<{class_name(type(value))} whose repr raises {class_name(type(exc))}>"
+
+
+def tellable(text: str, encoding: str = "utf-8") -> str:
+    """Return a text that can be sent and written: what its encoding lacks is escaped.
+
+    Names that come from files may hold lone surrogates (``surrogateescape``), of which
+    one makes exporters lose all that they send with it.
+    """
+    if text.isascii():
+        return text
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def class_name(kind: type) -> str:
+    """Return the name of a class; its metaclass has no say in it, and it can be told."""
+    return tellable(_QUALNAME(kind))
 
 
 def without_addresses(text: str) -> str:
@@ -64,10 +83,10 @@ def without_addresses(text: str) -> str:
 def _opened(value: object, depth: int) -> Any:
     kind = type(value)
     if isinstance(value, str):
-        return str.__str__(value)
+        return tellable(str.__str__(value))
     if isinstance(value, BaseException):
-        message = without_addresses(str(value))
-        return {"type": kind.__qualname__, "message": message, "traceback": _traceback(value)}
+        message = tellable(without_addresses(str(value)))
+        return {"type": class_name(kind), "message": message, "traceback": _traceback(value)}
     if isinstance(value, Mapping):
         return _mapping(cast("Mapping[object, object]", value), depth)
     if isinstance(value, AbstractSet):
@@ -78,14 +97,14 @@ def _opened(value: object, depth: int) -> Any:
         return found if len(items) <= WIDTH else [*found, f"and {len(items) - WIDTH} more"]
     names = _field_names(kind) or tuple(getattr(value, "__dict__", ()))
     if names and not callable(value):
-        fields = {name: plain(getattr(value, name), depth) for name in names}
-        return {"type": kind.__qualname__, **fields}
+        fields = {tellable(name): plain(getattr(value, name), depth) for name in names}
+        return {"type": class_name(kind), **fields}
     return shown(value)
 
 
 def _mapping(value: Mapping[object, object], depth: int) -> dict[str, Any]:
     found = {
-        key if isinstance(key, str) else shown(key): plain(each, depth)
+        tellable(key) if isinstance(key, str) else shown(key): plain(each, depth)
         for key, each in islice(value.items(), WIDTH)
     }
     if len(value) > WIDTH:
@@ -104,4 +123,4 @@ def _field_names(kind: type[Any]) -> tuple[str, ...]:
 
 def _traceback(exception: BaseException) -> str:
     lines = traceback.format_exception(type(exception), exception, exception.__traceback__)
-    return without_addresses("".join(lines))
+    return tellable(without_addresses("".join(lines)))

@@ -33,7 +33,8 @@ def exception_codec(
     def encode_all(error: Exception) -> dict[str, Any]:
         data = {part: encode(error)}
         if notes := vars(error).get("__notes__"):
-            data["notes"] = list(notes)
+            # As mere texts: a note of ours knows the error that it tells of.
+            data["notes"] = [str(each) for each in notes]
         if (cause := error.__cause__) is not None:
             # A cancellation or an interrupt that was a cause is only told of: it had its effect.
             data["cause"] = cause if isinstance(cause, Exception) else stand_in(cause)

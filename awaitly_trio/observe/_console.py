@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, final
 
 from awaitly_trio._engine.watch import current_scope
+from awaitly_trio._values.brief import brief, cut
 from awaitly_trio._values.duration import format_duration
 from awaitly_trio._values.events import (
     CacheHit,
@@ -17,7 +18,7 @@ from awaitly_trio._values.events import (
     StepTimedOut,
     Undoing,
 )
-from awaitly_trio._values.plain import shown
+from awaitly_trio._values.plain import tellable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,14 +36,17 @@ _MARKS: Mapping[Status, tuple[str, str]] = {
     "skipped": ("↷", "dim"),
 }
 
+_INDENT = "│  "
+_LONGEST = 120
+
 _LINES: Mapping[type, Callable[[Any], str]] = {
     Retrying: lambda event: (
-        f"↻ attempt {event.attempt} failed with {shown(event.error)}, "
+        f"↻ attempt {event.attempt} failed with {brief(event.error, _LONGEST)}, "
         f"the next in {format_duration(event.delay)}"
     ),
     RetriesExhausted: lambda event: f"↻ no attempt after {event.attempts}: {event.reason}",
     StepTimedOut: lambda event: f"⧖ {format_duration(event.seconds)} ran out",
-    FellBack: lambda event: f"↪ fallback for {shown(event.error)}",
+    FellBack: lambda event: f"↪ fallback for {brief(event.error, _LONGEST)}",
     CacheHit: lambda event: f"≡ {event.key!r} was known",
     StepSkipped: lambda event: (
         f"↷ {event.name} skipped" + ((event.reason and f": {event.reason}") or "")
@@ -51,16 +55,14 @@ _LINES: Mapping[type, Callable[[Any], str]] = {
     Undoing: lambda event: f"↶ undoing {event.steps} steps of {event.saga}",
 }
 
-_INDENT = "│  "
-_LONGEST = 120
-
 
 @final
 class Console:
     """An observer that prints each run as an indented tree, a line for each thing that happens.
 
     Runs that happen at once mix; the lines of one have its indentation and names.  Values
-    and errors are shown as they are: this is for a terminal of one's own.
+    and errors are shown as they are, up to a length: this is for a terminal of one's own.
+    Characters that its encoding lacks are escaped.
 
     Args:
       console: A console of rich to print to; standard error unless given.
@@ -105,16 +107,18 @@ class Console:
         depth, above = 0, scope.parent
         while above is not None:
             depth, above = depth + 1, above.parent
+        # What the stream cannot take would stay in rich's buffer, and stop all that follows.
+        told = tellable(f"{_INDENT * depth}{line}", self._console.encoding)
         # As text: brackets in a name or a value are no markup.
-        self._console.print(self._text(f"{_INDENT * depth}{line}", style=style), soft_wrap=True)
+        self._console.print(self._text(told, style=style), soft_wrap=True)
 
 
 def _detail(outcome: Outcome) -> str:
     if outcome.status == "ok":
-        told = f" = {shown(outcome.value)}" if outcome.value is not None else ""
+        told = f" = {brief(outcome.value, _LONGEST)}" if outcome.value is not None else ""
     elif outcome.status == "cancelled":
         told = f" {outcome.why or ''}: {outcome.reason or outcome.source or ''}".rstrip(": ")
     else:
         thing = outcome.cause if outcome.status == "defect" else outcome.error
-        told = f" {shown(thing)}"
-    return told if len(told) <= _LONGEST else f"{told[:_LONGEST]}…"
+        told = f" {brief(thing, _LONGEST)}"
+    return cut(told, _LONGEST)

@@ -9,7 +9,9 @@ import msgspec
 from awaitly_trio._engine.watch import current_scope
 from awaitly_trio._tasks.clocks import wall_clock
 from awaitly_trio._values.events import FellBack, Retrying, StepTimedOut
+from awaitly_trio._values.kinds import error_type
 from awaitly_trio._values.outcomes import Outcome, Status
+from awaitly_trio._values.plain import tellable
 from awaitly_trio._values.scopes import ScopeKind
 
 if TYPE_CHECKING:
@@ -24,7 +26,9 @@ class ScopeSummary(msgspec.Struct, frozen=True):
     """What became of one scope of a run.
 
     ``started`` counts in seconds from the start of the run.  ``error`` is the type
-    of what went wrong; ``why`` says what cancelled it.
+    of what went wrong, or the error itself where it is a code such as ``"not_found"``;
+    ``why`` says what cancelled it.  Of values nothing is told; names and keys are, and
+    can be encoded.
     """
 
     path: str
@@ -144,13 +148,13 @@ class Summaries:
 
 def _scope_summary(scope: Scope, run: Scope, outcome: Outcome, attempts: int) -> ScopeSummary:
     return ScopeSummary(
-        path=scope.path,
+        path=tellable(scope.path),
         kind=scope.kind,
-        name=scope.name,
+        name=tellable(scope.name),
         started=scope.started - run.started,
         duration=(scope.ended or scope.started) - scope.started,
         status=outcome.status,
-        key=scope.key,
+        key=None if scope.key is None else tellable(scope.key),
         attempts=attempts,
         cached=outcome.cached,
         error=_error(outcome),
@@ -161,8 +165,8 @@ def _scope_summary(scope: Scope, run: Scope, outcome: Outcome, attempts: int) ->
 def _summed_up(run: Scope, tally: _Tally, outcome: Outcome) -> RunSummary:
     counts = tally.counts
     return RunSummary(
-        run_id=run.run.run_id,
-        workflow=run.run.workflow,
+        run_id=tellable(run.run.run_id),
+        workflow=tellable(run.run.workflow),
         started=tally.started,
         duration=(run.ended or run.started) - run.started,
         status=outcome.status,
@@ -178,4 +182,4 @@ def _summed_up(run: Scope, tally: _Tally, outcome: Outcome) -> RunSummary:
 
 def _error(outcome: Outcome) -> str | None:
     thing = outcome.cause if outcome.status == "defect" else outcome.error
-    return None if thing is None else type(thing).__qualname__
+    return None if thing is None else error_type(thing)

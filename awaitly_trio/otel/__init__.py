@@ -9,7 +9,8 @@ from __future__ import annotations
 from awaitly_trio._policies.telemetry_switch import Signal
 from awaitly_trio.otel._disclosure import Redact
 from awaitly_trio.otel._installation import Telemetry, install
-from awaitly_trio.otel._logs import BoundLogger, CorrelationFilter, Logs, add_ids, current_ids
+from awaitly_trio.otel._lines import BoundLogger
+from awaitly_trio.otel._logs import CorrelationFilter, Logs, add_ids, current_ids
 from awaitly_trio.otel._metrics import BOUNDARIES, Metrics
 from awaitly_trio.otel._propagation import (
     Carried,

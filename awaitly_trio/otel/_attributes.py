@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from awaitly_trio._policies.circuit_states import CircuitChange
 from awaitly_trio._tasks.notices import Refused, Waited
@@ -34,139 +34,150 @@ if TYPE_CHECKING:
 
 def of_scope(scope: Scope, path: str | None = None) -> dict[str, Any]:
     """Return what is known of a scope when it begins; ``path`` is its path, if known."""
+    run = scope.run
     found: dict[str, Any] = {
         names.KIND: scope.kind,
         names.PATH: path or scope.path,
-        names.RUN_ID: scope.run.run_id,
-        names.WORKFLOW: scope.run.workflow,
+        names.RUN_ID: run.run_id,
+        names.WORKFLOW: run.workflow,
     }
     if scope.attempt is not None:
         found[names.ATTEMPT] = scope.attempt
     if scope.key is not None:
-        found[names.KEY] = scope.key
+        found[names.KEY] = _tellable(scope.key)
     if scope.tags:
-        found[names.TAGS] = scope.tags
+        found[names.TAGS] = _tellable(scope.tags)
     if scope.description is not None:
-        found[names.DESCRIPTION] = scope.description
+        found[names.DESCRIPTION] = _tellable(scope.description)
+    # Asked in this way each costs next to nothing, and nearly all are.
+    if not (found[names.PATH].isascii() and run.run_id.isascii() and run.workflow.isascii()):
+        return {name: _tellable(value) for name, value in found.items()}
     return found
 
 
-_OPTIONAL = (
-    ("why", names.WHY),
-    ("by", names.BY),
-    ("source", names.SOURCE),
-    ("reason", names.REASON),
-    ("notes", names.NOTES),
-)
+def _tellable(value: Any) -> Any:
+    """Return the value of an attribute in a form that every exporter can send."""
+    if isinstance(value, str):
+        return names.tellable(value)
+    if isinstance(value, tuple):
+        texts = cast("tuple[str, ...]", value)
+        return tuple(map(names.tellable, texts))
+    return value
 
 
-def of_outcome(outcome: Outcome) -> dict[str, Any]:
+def of_outcome(outcome: Outcome, disclosure: Disclosure) -> dict[str, Any]:
     """Return how a scope ended, without its values."""
     found: dict[str, Any] = {names.STATUS: outcome.status}
     if outcome.cached:
         found[names.CACHED] = True
     if outcome.status == "ok":
         return found
-    for field, name in _OPTIONAL:
-        value = getattr(outcome, field)
-        if value:
-            found[name] = value
-    kind = failure_type(outcome)
+    if outcome.why:
+        found[names.WHY] = outcome.why
+    if outcome.by:
+        found[names.BY] = names.tellable(outcome.by)
+    if outcome.source:
+        found[names.SOURCE] = names.tellable(outcome.source)
+    if outcome.reason and (reason := disclosure.reason(outcome.reason)):
+        found[names.REASON] = reason
+    if outcome.notes and (notes := disclosure.notes(outcome.notes)):
+        found[names.NOTES] = notes
+    kind = failure_type(outcome, disclosure)
     if kind is not None:
         found[names.ERROR_TYPE] = kind
     return found
 
 
-def failure_type(outcome: Outcome) -> str | None:
+def failure_type(outcome: Outcome, disclosure: Disclosure) -> str | None:
     """Return the kind of error that a scope ended with, if that was what ended it."""
     if outcome.status == "defect":
-        return names.error_type(outcome.cause)
+        return disclosure.error_type(outcome.cause)
     if outcome.status in {"error", "timed_out"}:
-        return names.error_type(outcome.error)
+        return disclosure.error_type(outcome.error)
     return None
 
 
 def of_values(disclosure: Disclosure, scope: Scope, outcome: Outcome) -> dict[str, str]:
     """Return the values of a scope as far as they may be told."""
-    found: dict[str, str] = {}
+    found: dict[str, str | None] = {}
     if scope.arguments or scope.keywords:
         found[names.ARGUMENTS] = disclosure.arguments(scope)
     if outcome.status == "ok":
         found[names.RESULT] = disclosure.text("result", outcome.value)
     elif outcome.status in {"error", "timed_out"}:
         found[names.ERROR] = disclosure.text("error", outcome.error)
-    return found
+    return {name: told for name, told in found.items() if told is not None}
 
 
 _EVENTS: Mapping[type, tuple[str, Mapping[str, str]]] = {
-    Retrying: (
-        "awaitly.retry",
-        {"attempt": names.ATTEMPT, "delay": "awaitly.retry.delay"},
-    ),
+    Retrying: (names.RETRY, {"attempt": names.ATTEMPT, "delay": names.RETRY_DELAY}),
     RetriesExhausted: (
-        "awaitly.retries_exhausted",
-        {"attempts": "awaitly.retry.attempts", "reason": "awaitly.retry.reason"},
+        names.RETRIES_EXHAUSTED,
+        {"attempts": names.RETRY_ATTEMPTS, "reason": names.RETRY_REASON},
     ),
     StepTimedOut: (
-        "awaitly.timeout",
+        names.TIMEOUT,
         {
-            "seconds": "awaitly.timeout.seconds",
-            "total": "awaitly.timeout.total",
+            "seconds": names.TIMEOUT_SECONDS,
+            "total": names.TIMEOUT_TOTAL,
             "attempt": names.ATTEMPT,
         },
     ),
-    FellBack: ("awaitly.fallback", {}),
-    CacheHit: ("awaitly.cache_hit", {"shared": "awaitly.cache.shared"}),
-    CacheMiss: ("awaitly.cache_miss", {}),
-    StepSkipped: ("awaitly.skipped", {"name": names.STEP, "reason": "awaitly.skipped.reason"}),
-    Decided: (
-        "awaitly.decided",
-        {"name": names.STEP, "chosen": "awaitly.decided.chosen"},
-    ),
-    HookFailed: ("awaitly.hook_failed", {"hook": "awaitly.hook.name"}),
-    PivotPassed: ("awaitly.pivot_passed", {"steps": "awaitly.saga.steps"}),
-    Undoing: ("awaitly.undoing", {"saga": names.SAGA, "steps": "awaitly.saga.steps"}),
+    FellBack: (names.FALLBACK, {}),
+    CacheHit: (names.CACHE_HIT, {"shared": names.CACHE_SHARED}),
+    CacheMiss: (names.CACHE_MISS, {}),
+    StepSkipped: (names.SKIPPED, {"name": names.STEP, "reason": names.SKIPPED_REASON}),
+    Decided: (names.DECIDED, {"name": names.STEP, "chosen": names.CHOSEN}),
+    HookFailed: (names.HOOK_FAILED, {"hook": names.HOOK}),
+    PivotPassed: (names.PIVOT_PASSED, {"steps": names.SAGA_STEPS}),
+    Undoing: (names.UNDOING, {"saga": names.SAGA, "steps": names.SAGA_STEPS}),
     Undone: (
-        "awaitly.undone",
-        {"saga": names.SAGA, "undone": "awaitly.saga.undone", "left": "awaitly.saga.left"},
+        names.UNDONE,
+        {"saga": names.SAGA, "undone": names.SAGA_UNDONE, "left": names.SAGA_LEFT},
     ),
-    LeftBehind: ("awaitly.left_behind", {"step": names.STEP, "why": "awaitly.saga.why"}),
+    LeftBehind: (names.LEFT_BEHIND, {"step": names.STEP, "why": names.SAGA_WHY}),
+}
+
+SPAN_EVENTS = tuple(_EVENTS)
+"""The events of a run that become events of a span; the others are its start and end."""
+
+_REFUSED = {
+    "breaker": (names.BREAKER_REFUSED, names.BREAKER),
+    "limiter": (names.LIMITER_REFUSED, names.LIMITER),
 }
 
 
 def of_change(change: CircuitChange) -> dict[str, str]:
     """Return the attributes of a change of a breaker."""
     return {
-        names.BREAKER: change.name,
-        "awaitly.breaker.before": change.before.value,
-        "awaitly.breaker.after": change.after.value,
-        "awaitly.breaker.event": change.event.value,
+        names.BREAKER: names.tellable(change.name),
+        names.BREAKER_BEFORE: change.before.value,
+        names.BREAKER_AFTER: change.after.value,
+        names.BREAKER_EVENT: change.event.value,
     }
 
 
 def of_notice(notice: object) -> tuple[str, dict[str, Any]] | None:
     """Return the name and the attributes of a notice that is an event of a span, if it is one."""
     if isinstance(notice, CircuitChange):
-        return "awaitly.breaker_changed", dict(of_change(notice))
+        return names.BREAKER_CHANGED, dict(of_change(notice))
     if isinstance(notice, Waited):
-        waited = {"awaitly.limiter.seconds": notice.seconds, names.ADMITTED: notice.admitted}
-        return "awaitly.limiter_waited", {names.LIMITER: notice.name, **waited}
+        waited = {names.LIMITER_SECONDS: notice.seconds, names.ADMITTED: notice.admitted}
+        return names.LIMITER_WAITED, {names.LIMITER: names.tellable(notice.name), **waited}
     if isinstance(notice, Refused):
-        by_breaker = notice.by == "breaker"
-        name = names.BREAKER if by_breaker else names.LIMITER
-        return f"awaitly.{notice.by}_refused", {name: notice.name}
+        event, name = _REFUSED[notice.by]
+        return event, {name: names.tellable(notice.name)}
     return None
 
 
-SPAN_EVENTS = tuple(_EVENTS)
-"""The events of a run that become events of a span; the others are its start and end."""
-
-
-def of_event(event: Event) -> tuple[str, dict[str, Any]]:
+def of_event(event: Event, disclosure: Disclosure) -> tuple[str, dict[str, Any]]:
     """Return the name and the attributes of an event of a span."""
     name, fields = _EVENTS[type(event)]
-    found = {key: getattr(event, field) for field, key in fields.items()}
+    found = {key: _tellable(getattr(event, field)) for field, key in fields.items()}
+    if isinstance(event, Decided):
+        # What was chosen is a value of the program, unlike what was to be decided.
+        found[names.CHOSEN] = disclosure.choice(event.chosen)
     error = getattr(event, "error", None)
     if error is not None:
-        found[names.ERROR_TYPE] = names.error_type(error)
+        found[names.ERROR_TYPE] = disclosure.error_type(error)
     return name, {key: value for key, value in found.items() if value is not None}

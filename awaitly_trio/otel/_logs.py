@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Protocol, cast, final
+from typing import TYPE_CHECKING, Any, final
 
 from opentelemetry import trace
 
@@ -19,7 +19,10 @@ from awaitly_trio.otel._attributes import (
     of_values,
 )
 from awaitly_trio.otel._disclosure import Disclosure, as_it_is
+from awaitly_trio.otel._exceptions import may_be_formatted, of_exception
+from awaitly_trio.otel._lines import NO_IDS, Line, Lines
 from awaitly_trio.otel._place import scope_of
+from awaitly_trio.otel._recorded import WRITTEN, take_unrecorded
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from awaitly_trio._values.outcomes import Outcome
     from awaitly_trio._values.scopes import Scope
     from awaitly_trio.otel._disclosure import Redact
+    from awaitly_trio.otel._lines import BoundLogger
 
 LOGGER = "awaitly_trio.events"
 
@@ -36,16 +40,6 @@ _LEVELS = {
     "timed_out": logging.WARNING,
     "defect": logging.ERROR,
 }
-
-
-_NO_IDS = {"trace_id": "", "span_id": "", "run_id": ""}
-
-
-class BoundLogger(Protocol):
-    """A logger that takes fields as keywords, as structlog's do."""
-
-    def log(self, level: int, event: str, /, **fields: Any) -> Any:
-        """Write a line."""
 
 
 def current_ids() -> dict[str, str]:
@@ -57,7 +51,7 @@ def current_ids() -> dict[str, str]:
         found["span_id"] = trace.format_span_id(span.span_id)
     scope = current_scope.get()
     if scope is not None:
-        found["run_id"] = scope.run.run_id
+        found["run_id"] = names.tellable(scope.run.run_id)
     return found
 
 
@@ -71,7 +65,7 @@ class CorrelationFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Add the ids; the record is always kept."""
         # Empty at least: a format that names them must work for a line of any library.
-        ids = _NO_IDS | current_ids()
+        ids = {**NO_IDS, **current_ids()}
         record.__dict__.update({key: vars(record).get(key) or found for key, found in ids.items()})
         return True
 
@@ -94,13 +88,14 @@ class Logs:
 
     The lines go to the logger ``awaitly_trio.events`` of ``logging``, with the fields in
     the attribute ``fields`` of each record; or to a logger of structlog, with the fields
-    as keywords.  Starts, good ends and cancelled ones are of the level DEBUG inside a
-    run and INFO for the run itself; planned errors, what came before them and breakers
-    that trip are warnings, defects errors.  Give it after a ``Tracing``: the ids of a
-    line are then those of its own span.
+    as keywords.  The first line about a defect has its exception, as ``exc_info``.
+    Starts, good ends and cancelled ones are of the level DEBUG inside a run and INFO for
+    the run itself; planned errors, what came before them and breakers that trip are
+    warnings, defects errors.  Give it after a ``Tracing``: the ids of a line are then
+    those of its own span.
 
     Args:
-      logger: Where the lines go: a logger of ``logging`` or of structlog.
+      logger: Where the lines go: a logger of ``logging``, an adapter of one, or one of structlog.
       values: Tell arguments, results and errors, and not only their types.
       redact: As for ``Tracing``.
     """
@@ -110,39 +105,46 @@ class Logs:
 
     def __init__(
         self,
-        logger: logging.Logger | BoundLogger | None = None,
+        logger: logging.Logger | logging.LoggerAdapter[Any] | BoundLogger | None = None,
         *,
         values: bool = False,
         redact: Redact = as_it_is,
     ) -> None:
-        self._logger: Any = logging.getLogger(LOGGER) if logger is None else logger
+        self._lines = Lines(logging.getLogger(LOGGER) if logger is None else logger)
         self._disclosure = Disclosure(values, redact)
 
     def on_start(self, scope: Scope) -> None:
         """Write that a scope began."""
         level = logging.INFO if scope.kind == "workflow" else logging.DEBUG
-        if self._is_on(level):
+        if self._lines.is_on(level):
             self._write(level, f"{scope.kind} {scope.name} began", of_scope(scope))
 
     def on_end(self, scope: Scope, outcome: Outcome) -> None:
         """Write how a scope ended."""
         usual = logging.INFO if scope.kind == "workflow" else logging.DEBUG
         level = _LEVELS.get(outcome.status, usual)
-        if not self._is_on(level):
+        if not self._lines.is_on(level):
             return
-        fields = of_scope(scope) | of_outcome(outcome)
+        fields = of_scope(scope) | of_outcome(outcome, self._disclosure)
         if scope.ended is not None:
             fields["duration"] = scope.ended - scope.started
         if self._disclosure.values:
             fields |= of_values(self._disclosure, scope, outcome)
-        self._write(level, f"{scope.kind} {scope.name} ended: {outcome.status}", fields)
+        exception = None
+        if outcome.status == "defect" and self._is_new(scope, outcome.cause):
+            told = self._disclosure.exception(outcome.cause)
+            if isinstance(told, BaseException) and may_be_formatted(told):
+                exception = told
+            else:
+                fields |= of_exception(outcome.cause, told, self._disclosure)
+        self._write(level, f"{scope.kind} {scope.name} ended: {outcome.status}", fields, exception)
 
     def on_event(self, event: Event) -> None:
         """Write that something happened in a scope."""
         scope = scope_of(event)
-        name, fields = of_event(event)
+        name, fields = of_event(event, self._disclosure)
         level = logging.WARNING if names.ERROR_TYPE in fields else logging.DEBUG
-        if scope is not None and self._is_on(level):
+        if scope is not None and self._lines.is_on(level):
             told = name.removeprefix("awaitly.").replace("_", " ")
             self._write(level, f"{scope.kind} {scope.name}: {told}", of_scope(scope) | fields)
 
@@ -151,23 +153,27 @@ class Logs:
         if not isinstance(notice, CircuitChange):
             return
         level = logging.INFO if notice.after is CircuitState.CLOSED else logging.WARNING
-        if self._is_on(level):
+        if self._lines.is_on(level):
             line = f"breaker {notice.name}: {notice.after.value} ({notice.event.value})"
             self._write(level, line, dict(of_change(notice)))
 
-    def _is_on(self, level: int) -> bool:
-        for name in ("isEnabledFor", "is_enabled_for"):
-            asked = getattr(self._logger, name, None)
-            if asked is not None:
-                return cast("bool", asked(level))
-        return True
+    def _is_new(self, scope: Scope, cause: BaseException) -> bool:
+        """Tell whether no line about a scope inside has told of a defect."""
+        top = scope
+        while top.parent is not None:
+            top = top.parent
+        # Another log, or another run that meets the same exception, tells of it as well.
+        return bool(take_unrecorded(cause, (id(self), top.run.run_id), WRITTEN))
 
-    def _write(self, level: int, line: str, fields: dict[str, Any]) -> None:
+    def _write(
+        self,
+        level: int,
+        line: str,
+        fields: dict[str, Any],
+        exception: BaseException | None = None,
+    ) -> None:
         ids = current_ids()
         if names.RUN_ID in fields:
             # That of the scope: at its start and its end the task is not in it.
             ids["run_id"] = fields[names.RUN_ID]
-        if isinstance(self._logger, logging.Logger):
-            self._logger.log(level, line, extra={**_NO_IDS, **ids, "fields": fields})
-        else:
-            self._logger.log(level, line, **ids, **fields)
+        self._lines.write(Line(level, names.tellable(line), ids, fields, exception))

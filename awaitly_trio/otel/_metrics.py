@@ -19,6 +19,7 @@ from awaitly_trio._values.events import (
 )
 from awaitly_trio.otel import _names as names
 from awaitly_trio.otel._attributes import failure_type
+from awaitly_trio.otel._disclosure import Disclosure, as_it_is
 from awaitly_trio.otel._place import scope_of, step_name
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from awaitly_trio._values.events import Event
     from awaitly_trio._values.outcomes import Outcome
     from awaitly_trio._values.scopes import Scope, ScopeKind
+    from awaitly_trio.otel._disclosure import Redact
 
 BOUNDARIES = (
     0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5,
@@ -42,6 +44,8 @@ _COUNTED: Mapping[type, tuple[str, str, str]] = {
     CacheMiss: ("awaitly.step.cache_misses", "{miss}", "Keyed steps that had to run"),
     LeftBehind: ("awaitly.saga.left_behind", "{step}", "Effects that were not undone"),
 }
+
+_REFUSED = {"breaker": "awaitly.breaker.refused", "limiter": "awaitly.limiter.refused"}
 
 _TIMED: Mapping[ScopeKind, tuple[str, str]] = {
     "workflow": ("awaitly.run.duration", "Time from the call of a workflow to its result"),
@@ -71,12 +75,20 @@ class Metrics:
     Args:
       provider: Where measurements go, OpenTelemetry's global one unless given.
       limit: How many names of workflows, of steps and of errors there may be.
+      redact: As for ``Tracing``; asked about errors that are codes, which are types of errors.
     """
 
     role = "awaitly_trio.otel.metrics"
     event_types = tuple(_COUNTED)
 
-    def __init__(self, provider: metrics.MeterProvider | None = None, *, limit: int = 200) -> None:
+    def __init__(
+        self,
+        provider: metrics.MeterProvider | None = None,
+        *,
+        limit: int = 200,
+        redact: Redact = as_it_is,
+    ) -> None:
+        self._disclosure = Disclosure(redact=redact)
         meter = metrics.get_meter(names.INSTRUMENTATION, meter_provider=provider)
         self._workflows, self._steps, self._errors, self._shared = (
             names.Vocabulary(limit) for _ in range(4)
@@ -105,8 +117,8 @@ class Metrics:
             explicit_bucket_boundaries_advisory=BOUNDARIES,
         )
         self._refusals = {
-            by: meter.create_counter(f"awaitly.{by}.refused", "{call}", "Calls sent away")
-            for by in ("breaker", "limiter")
+            by: meter.create_counter(name, "{call}", "Calls sent away")
+            for by, name in _REFUSED.items()
         }
         self._hedges = meter.create_counter(
             "awaitly.step.hedges", "{attempt}", "Hedges of slow calls, by how they ended"
@@ -131,7 +143,7 @@ class Metrics:
         found = {names.WORKFLOW: workflow, names.STATUS: outcome.status}
         if scope.kind != "workflow":
             found[names.STEP] = self._steps(step_name(scope))
-        kind = failure_type(outcome)
+        kind = failure_type(outcome, self._disclosure)
         if kind is not None:
             found[names.ERROR_TYPE] = self._errors(kind)
         durations.record(scope.ended - scope.started, found)
@@ -176,8 +188,8 @@ class Metrics:
     def _count_change(self, change: CircuitChange) -> None:
         found = {
             names.BREAKER: self._shared(change.name),
-            "awaitly.breaker.before": change.before.value,
-            "awaitly.breaker.after": change.after.value,
+            names.BREAKER_BEFORE: change.before.value,
+            names.BREAKER_AFTER: change.after.value,
         }
         self._transitions.add(1, found)
 

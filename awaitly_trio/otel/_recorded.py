@@ -1,4 +1,4 @@
-"""Which exceptions a trace has recorded: each is recorded once, by the innermost span.
+"""Which exceptions a trace has recorded, or a log: each is once, where it is innermost.
 
 The mark is on the exception itself.  A list of exceptions would keep their frames alive for
 as long as the run, and several observers that trace one run could not share it; a list of
@@ -9,17 +9,23 @@ from __future__ import annotations
 
 from awaitly_trio._values.exits import leaves
 
-_MARK = "__awaitly_trio_recorded__"
+RECORDED = "__awaitly_trio_recorded__"
+"""The mark of a trace."""
+
+WRITTEN = "__awaitly_trio_written__"
+"""The mark of a log."""
 
 
-def take_unrecorded(cause: BaseException, trace_id: int) -> list[BaseException]:
-    """Return what of a defect a trace has not recorded yet, and mark it as recorded.
+def take_unrecorded(cause: BaseException, by: object, mark: str = RECORDED) -> list[BaseException]:
+    """Return what of a defect has not been recorded yet by this, and mark it as recorded.
+
+    ``by`` is the id of the trace, or whatever a log tells its runs apart by.
 
     A group of which nothing has been is returned as one, otherwise those in it that have not.
     """
     found = leaves([cause])
-    fresh = [each for each in found if vars(each).get(_MARK) != trace_id]
+    fresh = [each for each in found if vars(each).get(mark) != by]
     for each in fresh:
         # Not by ``setattr``, which an exception may have refused.
-        vars(each)[_MARK] = trace_id
+        vars(each)[mark] = by
     return [cause] if len(fresh) == len(found) else fresh

@@ -14,11 +14,11 @@ from opentelemetry.context import Context
 from awaitly_trio._engine.watch import current_scope
 from awaitly_trio._tasks.clocks import wall_clock_ns
 from awaitly_trio._tasks.notices import HedgeEnded, HedgeStarted, is_told
-from awaitly_trio._values.plain import shown
 from awaitly_trio.otel import _attributes as attributes
 from awaitly_trio.otel import _names as names
 from awaitly_trio.otel._described import Described
 from awaitly_trio.otel._disclosure import Disclosure, as_it_is
+from awaitly_trio.otel._exceptions import record
 from awaitly_trio.otel._hedges import HedgeSpans
 from awaitly_trio.otel._place import scope_of
 from awaitly_trio.otel._propagation import PENDING_LINKS
@@ -71,7 +71,8 @@ class Tracing:
       errors_fail_spans: Give the status of an error to planned errors and time-outs, too.
       values: Tell arguments, results and errors, and not only their types.
       redact: Called with what it is (``"arguments"``, ``"result"``, ``"error"``,
-        ``"exception"``) and the thing; returns what is told in its place.
+        ``"exception"``, ``"note"``, ``"reason"``, ``"choice"``) and the thing; returns what
+        is told in its place.
     """
 
     role = ROLE
@@ -143,7 +144,7 @@ class Tracing:
         scope = scope_of(event)
         found = None if scope is None else self._open.get(scope)
         if found is not None and found.span.is_recording():
-            name, fields = attributes.of_event(event)
+            name, fields = attributes.of_event(event, self._disclosure)
             found.span.add_event(name, fields, timestamp=int(event.time * _NANOSECONDS))
 
     def on_circuit_change(self, change: CircuitChange) -> None:
@@ -192,30 +193,23 @@ class Tracing:
         if outcome.status == "ok" and not outcome.cached:
             ended.span.set_attribute(names.STATUS, "ok")
         else:
-            ended.span.set_attributes(attributes.of_outcome(outcome))
+            ended.span.set_attributes(attributes.of_outcome(outcome, self._disclosure))
+            if outcome.status == "defect":
+                kind = self._disclosure.error_type(outcome.cause)
+                ended.span.set_status(trace.StatusCode.ERROR, kind)
+                self._record(ended, outcome.cause)
+            elif self._errors_fail_spans and outcome.status in {"error", "timed_out"}:
+                kind = self._disclosure.error_type(outcome.error)
+                ended.span.set_status(trace.StatusCode.ERROR, kind)
         if self._disclosure.values:
+            # Last, since a hook of the user's has the word: what it does costs the values only.
             told = attributes.of_values(self._disclosure, scope, outcome)
             ended.span.set_attributes(told)
-        if outcome.status == "defect":
-            # The status first: what a hook of the user's raises may cost the rest.
-            ended.span.set_status(trace.StatusCode.ERROR, names.error_type(outcome.cause))
-            self._record(ended, outcome.cause)
-        elif self._errors_fail_spans and outcome.status in {"error", "timed_out"}:
-            kind = attributes.failure_type(outcome)
-            ended.span.set_status(trace.StatusCode.ERROR, kind)
 
     def _record(self, ended: _Open, cause: BaseException) -> None:
         """Record what of an exception no span inside has recorded."""
         for each in take_unrecorded(cause, ended.span.get_span_context().trace_id):
-            told: Any = self._disclosure.redact("exception", each)
-            if isinstance(told, BaseException):
-                ended.span.record_exception(told, timestamp=ended.now())
-                continue
-            fields = {
-                "exception.type": names.error_type(each),
-                "exception.message": told if isinstance(told, str) else shown(told),
-            }
-            ended.span.add_event("exception", fields, timestamp=ended.now())
+            record(ended.span, each, self._disclosure, ended.now())
 
 
 @final

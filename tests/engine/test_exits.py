@@ -201,7 +201,7 @@ async def test_the_exit_says_what_it_is(start: Any) -> None:
 
     await start(body)
 
-    assert met == ["Declined(reason='card') leaves its run: let it pass, do not catch it"]
+    assert met == ["dependencies.Declined leaves its run: let it pass, do not catch it"]
 
 
 # --- several at once
@@ -622,7 +622,7 @@ async def test_an_error_that_cannot_be_shown_ends_a_run_like_any_other(
 async def test_the_reason_of_a_cancellation_tells_nothing_of_the_run(
     autojump_clock: MockClock,
 ) -> None:
-    """A nursery shows what failed in it; the caller's context is nobody's business."""
+    """A nursery shows what failed in it; context and fields of an error are nobody's business."""
     reasons: list[str | None] = []
 
     @workflow
@@ -637,4 +637,4 @@ async def test_the_reason_of_a_cancellation_tells_nothing_of_the_run(
 
     await works.options(context={"password": "secret"}, observers=[Recorder()])()
 
-    assert reasons == ["child task raised exception Exit(Declined(reason='card'))"]
+    assert reasons == ["child task raised exception Exit(dependencies.Declined)"]

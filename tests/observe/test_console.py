@@ -70,6 +70,45 @@ async def test_brackets_are_printed_as_they_are(console: Any) -> None:
     assert "'[red]'" in console.file.getvalue()
 
 
+@pytest.mark.parametrize(
+    ("encoding", "line"), [("utf-8", r"✓ file-\udcff"), ("ascii", r"\u2713 file-\udcff")]
+)
+async def test_a_stream_that_lacks_a_character_gets_it_escaped(encoding: str, line: str) -> None:
+    """One name that it cannot write costs neither its line nor those that follow."""
+    raw = io.BytesIO()
+    strict = io.TextIOWrapper(raw, encoding=encoding, errors="strict", write_through=True)
+
+    @workflow
+    async def copies(step: Step[Any]) -> None:
+        await step.options(name="file-\udcff")(give, "\udcff")
+        await step(give, 1)
+
+    await copies.options(observers=[Console(terminal.Console(file=strict, width=200))])()
+
+    printed = raw.getvalue().decode(encoding)
+    assert line in printed
+    assert "give" in printed
+
+
+async def test_a_long_value_is_not_made_into_text_as_a_whole(console: Any) -> None:
+    """A line shows what fits in it."""
+    asked: list[int] = []
+
+    class Counted:
+        def __repr__(self) -> str:
+            asked.append(1)
+            return "x"
+
+    @workflow
+    async def loads(step: Step[Any]) -> None:
+        await step(give, [Counted()] * 5000)
+
+    await loads.options(observers=[Console(console)])()
+
+    assert "= [x, x, x" in console.file.getvalue()
+    assert len(asked) < 500
+
+
 def test_a_missing_rich_names_its_extra(
     fresh_python: Callable[..., subprocess.CompletedProcess[str]],
 ) -> None:

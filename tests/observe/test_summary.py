@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 import trio
 from dependencies import Declined, crash, fail, give
@@ -36,7 +37,8 @@ async def test_a_run_is_one_record(autojump_clock: MockClock) -> None:
 
     summary = await summary_of(shop)
 
-    assert (summary.workflow, summary.status, summary.error) == ("shop", "error", "Declined")
+    assert (summary.workflow, summary.status) == ("shop", "error")
+    assert summary.error == "dependencies.Declined"
     assert (summary.started, summary.duration) == (946_684_800, 3)
     assert [(each.name, each.started, each.duration, each.status) for each in summary.scopes] == [
         ("give", 0, 2, "ok"),
@@ -166,6 +168,33 @@ async def test_a_record_is_a_line_of_json() -> None:
 
     assert wire["scopes"][0]["error"] == "ValueError"
     assert "card-number" not in json.dumps(wire)
+
+
+async def test_an_error_that_is_a_code_is_its_own_type() -> None:
+    """As in traces, so that one finds in the one what one saw in the other."""
+
+    @workflow
+    async def look(step: Step[Any]) -> None:
+        await step(fail, "not_found")
+
+    summary = await summary_of(look)
+
+    assert (summary.error, summary.scopes[0].error) == ("not_found", "not_found")
+
+
+async def test_a_record_about_a_file_of_any_name_can_be_encoded() -> None:
+    """Names and keys may come from files whose names are no UTF-8."""
+    found: list[RunSummary] = []
+
+    @workflow
+    async def copies(step: Step[Any]) -> None:
+        await step.options(name="file-\udcff", key="file-\udcff")(give, 1)
+
+    named = copies.options(name="copy-\udcff", run_id="run-\udcff")
+    await named.options(observers=[Summaries(found.append)])()
+
+    msgspec.json.encode(found[0])
+    assert found[0].scopes[0].key == r"file-\udcff"
 
 
 def test_a_negative_bound_is_refused() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import trio
 from dependencies import Declined, crash, fail, give
 from opentelemetry import trace
 from spans import Spans
@@ -73,7 +75,7 @@ async def test_a_planned_error_is_a_warning_and_a_defect_an_error(
 
     @workflow
     async def broken(step: Step[Any]) -> None:
-        await step(crash, ValueError("card-number"))
+        await step(crash, ValueError("boom"))
 
     await failing.options(observers=[Logs()])()
     await broken.options(observers=[Logs()])()
@@ -81,6 +83,124 @@ async def test_a_planned_error_is_a_warning_and_a_defect_an_error(
     levels = [(record.levelname, vars(record)["fields"]["error.type"]) for record in caplog.records]
     assert levels == [("WARNING", "dependencies.Declined")] * 2 + [("ERROR", "ValueError")] * 2
     assert all("card-number" not in str(vars(record)) for record in caplog.records)
+
+
+async def test_the_first_line_about_a_defect_has_the_exception(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """With message and traceback, once, as in a trace; the lines that follow name its type."""
+
+    @workflow
+    async def broken(step: Step[Any]) -> None:
+        await step(crash, ValueError("boom"))
+
+    @workflow
+    async def around(step: Step[Any]) -> None:
+        await step(broken)
+
+    await around.options(observers=[Logs()])()
+
+    ended = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert [record.message for record in ended if record.exc_info] == ["step crash ended: defect"]
+    assert len(ended) == 4
+    assert ended[0].exc_text is not None
+    assert ended[0].exc_text.endswith("ValueError: boom")
+
+
+async def test_each_defect_that_a_body_outlives_has_its_exception(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Those of one body are told apart, and what it then fails with itself is another."""
+
+    @workflow
+    async def broken(step: Step[Any]) -> None:
+        for number in range(2):
+            with suppress(ValueError):
+                await step(crash, ValueError(f"boom {number}"))
+        raise ValueError("the end")
+
+    await broken.options(observers=[Logs()])()
+
+    told = [record.exc_info[1] for record in caplog.records if record.exc_info]
+    assert list(map(str, told)) == ["boom 0", "boom 1", "the end"]
+
+
+async def test_an_exception_that_is_raised_again_is_told_in_each_run(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Some programs make an exception once; a group of what was told tells nothing new."""
+    bug = ValueError("boom")
+
+    @workflow
+    async def broken(step: Step[Any]) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(step, crash, bug)
+
+    logs = Logs()
+    await broken.options(observers=[logs])()
+    await broken.options(observers=[logs])()
+
+    assert [record.message for record in caplog.records if record.exc_info] == [
+        "step crash ended: defect"
+    ] * 2
+
+
+async def test_the_exception_of_a_defect_can_be_redacted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """As in a span: what stands for it is a field."""
+
+    @workflow
+    async def broken(step: Step[Any]) -> None:
+        await step(crash, ValueError("card-number"))
+
+    await broken.options(observers=[Logs(redact=lambda what, _: f"some {what}")])()
+
+    record = next(record for record in caplog.records if record.levelname == "ERROR")
+    assert record.exc_info is None
+    assert vars(record)["fields"]["exception.message"] == "some exception"
+    assert vars(record)["fields"]["exception.type"] == "ValueError"
+    assert "card-number" not in caplog.text
+
+
+async def test_what_the_program_puts_on_its_records_stays(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A record factory may set the same ids, and costs no line."""
+    usual = logging.getLogRecordFactory()
+
+    def with_id(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = usual(*args, **kwargs)
+        record.trace_id = "of the program"
+        record.run_id = ""
+        return record
+
+    monkeypatch.setattr(logging, "_logRecordFactory", with_id)
+
+    await failing.options(observers=[Logs()], run_id="run-1")()
+
+    assert [vars(record)["trace_id"] for record in caplog.records] == ["of the program"] * 2
+    assert [vars(record)["run_id"] for record in caplog.records] == ["run-1"] * 2
+
+
+async def test_an_adapter_adds_what_it_always_adds(caplog: pytest.LogCaptureFixture) -> None:
+    """To the line, and to the record; the one inside it does, too."""
+
+    class Prefixed(logging.LoggerAdapter):  # type: ignore[type-arg]  # not in Python 3.10
+        def process(self, msg: Any, kwargs: Any) -> tuple[Any, Any]:
+            return super().process(f"shop: {msg}", kwargs)
+
+    logger = logging.getLogger("shop.lines")
+    inner = Prefixed(logger, {"tenant": "a", "region": "eu"})
+    adapter: Any = logging.LoggerAdapter(inner, {"tenant": "b"})
+
+    await failing.options(observers=[Logs(adapter)], run_id="run-1")()
+
+    record = caplog.records[0]
+    assert (record.name, record.message) == ("shop.lines", "shop: step fail ended: error")
+    assert (vars(record)["tenant"], vars(record)["region"]) == ("b", "eu")
+    assert vars(record)["run_id"] == "run-1"
+    assert vars(record)["fields"]["error.type"] == "dependencies.Declined"
 
 
 async def test_a_line_leads_to_its_span(caplog: pytest.LogCaptureFixture) -> None:

@@ -7,7 +7,7 @@ import logging
 from typing import Any
 
 import pytest
-from dependencies import Declined, fail, give
+from dependencies import Declined, crash, fail, give
 from spans import Spans
 
 from awaitly_trio import Step, workflow
@@ -63,6 +63,45 @@ async def test_fields_are_not_built_for_a_level_that_is_off() -> None:
     )()
 
     assert asked == []
+
+
+async def test_its_generic_loggers_write_by_level() -> None:
+    """They have no method of their own, and hand on those of what they wrap."""
+    output = structlog.testing.CapturingLogger()
+    logger = structlog.wrap_logger(
+        output,
+        processors=[structlog.processors.add_log_level, structlog.processors.JSONRenderer()],
+        wrapper_class=structlog.BoundLogger,
+    )
+
+    await shop.options(observers=[Logs(logger)])()
+    await shop.options(observers=[Logs(logger.bind(tenant="a"))])()
+
+    first, bound = output.calls[:6], [json.loads(call.args[0]) for call in output.calls[6:]]
+    assert [call.method_name for call in first] == [
+        "info", "debug", "debug", "debug", "warning", "warning",
+    ]  # fmt: skip
+    assert {(line["tenant"], line["awaitly.workflow.name"]) for line in bound} == {("a", "shop")}
+
+
+async def test_it_is_given_the_exception_of_a_defect() -> None:
+    """As ``exc_info``, of which its processors make what the program wants."""
+    output = structlog.testing.CapturingLogger()
+    logger = structlog.wrap_logger(
+        output,
+        processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+    )
+
+    @workflow
+    async def broken(step: Step[Any]) -> None:
+        await step(crash, ValueError("boom"))
+
+    await broken.options(observers=[Logs(logger)])()
+
+    first, second = (json.loads(call.args[0]) for call in output.calls)
+    assert first["exception"].endswith("ValueError: boom")
+    assert "exception" not in second
 
 
 async def test_its_loggers_over_logging_reach_the_handlers(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+import msgspec
 import pytest
 
 from awaitly_trio._values.events import ScopeEnded, event_to_wire
 from awaitly_trio._values.outcomes import Outcome
-from awaitly_trio._values.plain import DEPTH, WIDTH, plain, shown
+from awaitly_trio._values.plain import DEPTH, WIDTH, plain, shown, tellable
 
 
 @dataclass
@@ -106,3 +107,35 @@ def test_a_deep_value_ends_in_a_repr() -> None:
 def test_a_repr_that_fails_is_described() -> None:
     """The failure of a repr is part of the view."""
     assert shown(Hostile()) == "<Hostile whose repr raises RuntimeError>"
+
+
+class Undecodable:
+    def __repr__(self) -> str:
+        return "file-\udcff"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "file-\udcff",
+        {"file-\udcff": 1},
+        ["file-\udcff"],
+        ValueError("file-\udcff"),
+        Undecodable(),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_an_event_about_a_file_of_any_name_can_be_encoded(value: object) -> None:
+    """Python reads names that are no UTF-8 with lone surrogates, which strict encoders refuse."""
+    event = ScopeEnded(1, 2.0, "run", 1, "w/a", "step", "a\udcff", 0.5, Outcome("ok", value))
+
+    written = msgspec.json.encode(event_to_wire(event))
+
+    assert json.loads(written)["name"] == r"a\udcff"
+
+
+def test_a_text_that_can_be_told_is_told_as_it_is() -> None:
+    """Only what no encoding has is escaped, and what an older terminal lacks if it is named."""
+    assert tellable("größe ✓ 🙂") == "größe ✓ 🙂"
+    assert tellable("file-\udcff") == r"file-\udcff"
+    assert tellable("größe ✓", "latin-1") == r"größe \u2713"
