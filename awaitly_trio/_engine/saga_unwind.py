@@ -13,7 +13,8 @@ from awaitly_trio._engine.saga_place import enclosing, end, join
 from awaitly_trio._engine.saga_undo import Undoing, begin_undoing, tell
 from awaitly_trio._values import events
 from awaitly_trio._values.compensation import CompensationError, CompensationFailed
-from awaitly_trio._values.exits import note, verdict
+from awaitly_trio._values.exits import verdict
+from awaitly_trio._values.notes import FailureNote, note
 from awaitly_trio._values.result import Err, Ok
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ async def conclude_saga(
         return result, None
     if undoing is not None and undoing.interrupts:
         if leaving is None and type(result) is Err:
-            note(undoing.interrupts[0], f"the saga had failed with {result.error!r}")
+            failed = FailureNote("the saga had failed with", result.error)
+            note(undoing.interrupts[0], failed)
         leaving = verdict([*undoing.interrupts, *([] if leaving is None else [leaving])])
     if not ledger.residue:
         return result, leaving
@@ -90,7 +92,8 @@ async def _alarm(ledger: Ledger, undoing: Undoing, error: Any, cause: Any) -> No
     logger.error("saga %r: %s", ledger.name, failure)
     if isinstance(error, BaseException):
         for each in undoing.left:
-            note(error, f"not undone: {each}")
+            said = f"not undone: {each.step} ({each.why})"
+            note(error, said if each.error is None else FailureNote(said, each.error))
     hook = ledger.options.on_uncompensated
     if hook is None or undoing.is_dead:
         return

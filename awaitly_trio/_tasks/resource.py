@@ -10,7 +10,8 @@ import trio
 from awaitly_trio._values.callables import name_of
 from awaitly_trio._values.duration import format_duration, seconds
 from awaitly_trio._values.errors import ReleaseError, RunClosedError
-from awaitly_trio._values.exits import note, verdict
+from awaitly_trio._values.exits import verdict
+from awaitly_trio._values.notes import note
 from awaitly_trio._values.plain import shown
 
 if TYPE_CHECKING:

@@ -163,7 +163,6 @@ __all__ = [
     "check_result",
     "exit_order",
     "leaves",
-    "note",
     "part_of",
     "refuse_result",
     "verdict",

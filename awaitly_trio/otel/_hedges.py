@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
 
     from awaitly_trio._tasks.notices import HedgeEnded, HedgeStarted
+    from awaitly_trio.otel._disclosure import Disclosure
 
 _NAME = "hedged attempt"
 _TO_FIRST = {names.LINK_KIND: "hedge"}
@@ -30,7 +31,8 @@ class HedgeSpans:
     spans of clients and drivers lie in them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, disclosure: Disclosure) -> None:
+        self._disclosure = disclosure
         self._firsts: WeakKeyDictionary[object, trace.SpanContext] = WeakKeyDictionary()
         self._open: dict[tuple[int, int], tuple[trace.Span, Token[Context], Callable[[], int]]] = {}
 
@@ -63,8 +65,8 @@ class HedgeSpans:
         contexts.detach(token)
         found: dict[str, Any] = {names.STATUS: notice.status}
         if notice.error is not None:
-            found[names.ERROR_TYPE] = names.error_type(notice.error)
+            found[names.ERROR_TYPE] = self._disclosure.error_type(notice.error)
         span.set_attributes(found)
         if notice.status == "defect":
-            span.set_status(trace.StatusCode.ERROR, names.error_type(notice.error))
+            span.set_status(trace.StatusCode.ERROR, found.get(names.ERROR_TYPE))
         span.end(now())

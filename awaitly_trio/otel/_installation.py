@@ -121,7 +121,7 @@ def install(
       service: What the program is called, unless the variables say so or an earlier call did.
       errors_fail_spans: As for ``Tracing``.
       values: As for ``Tracing`` and ``Logs``.
-      redact: As for ``Tracing`` and ``Logs``.
+      redact: As for ``Tracing``, ``Metrics`` and ``Logs``.
 
     Raises:
       ImportError: The SDK or an exporter is not installed; the message names the extra.
@@ -131,7 +131,6 @@ def install(
     sent = [signal for signal in wanted if signal != "logs"]
     observers: list[object] = []
     with _connected(sent, service) as pipes:
-        # Tracing first: the others then are told of an end while its span is current.
         if "traces" in pipes:
             observers.append(
                 Tracing(
@@ -142,7 +141,7 @@ def install(
                 )
             )
         if "metrics" in pipes:
-            observers.append(Metrics(pipes["metrics"].provider))
+            observers.append(Metrics(pipes["metrics"].provider, redact=redact))
         if "logs" in wanted:
             observers.append(Logs(values=values, redact=redact))
     telemetry = Telemetry(tuple(observers), pipes)

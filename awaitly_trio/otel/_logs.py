@@ -91,8 +91,8 @@ class Logs:
     as keywords.  The first line about a defect has its exception, as ``exc_info``.
     Starts, good ends and cancelled ones are of the level DEBUG inside a run and INFO for
     the run itself; planned errors, what came before them and breakers that trip are
-    warnings, defects errors.  Give it after a ``Tracing``: the ids of a line are then
-    those of its own span.
+    warnings, defects errors.  Where somebody traces, too, the ids of a line are those of
+    its own span.
 
     Args:
       logger: Where the lines go: a logger of ``logging``, an adapter of one, or one of structlog.

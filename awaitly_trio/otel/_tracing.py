@@ -91,7 +91,7 @@ class Tracing:
         self._errors_fail_spans = errors_fail_spans
         self._disclosure = Disclosure(values, redact)
         self._open: dict[Scope, _Open] = {}
-        self._hedges = HedgeSpans()
+        self._hedges = HedgeSpans(self._disclosure)
         self._tracer: tuple[trace.TracerProvider, trace.Tracer] | None = None
 
     @property
@@ -120,7 +120,8 @@ class Tracing:
         # Given at the start they cost half, and samplers can ask for them.
         is_recorded = above is not None and above.span.is_recording()
         described = attributes.of_scope(scope) if is_recorded else Described(scope)
-        span = tracer.start_span(scope.name, context, _INTERNAL, described, links, now())
+        name = names.tellable(scope.name)
+        span = tracer.start_span(name, context, _INTERNAL, described, links, now())
         token = contexts.attach(trace.set_span_in_context(span, context))
         self._open[scope] = _Open(span, token, tracer, now)
 

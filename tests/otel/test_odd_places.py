@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Decision, Sampler, SamplingResult
 from spans import Spans, attributes
 
-from awaitly_trio import Step, observing, workflow
+from awaitly_trio import Err, Step, observing, workflow
 from awaitly_trio._tasks.hedge import Hedge
 from awaitly_trio.otel import Tracing, Untraced
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Link, SpanKind
     from opentelemetry.util.types import Attributes
     from trio.testing import MockClock
+
+    from awaitly_trio import Result
 
 
 @workflow
@@ -173,3 +175,35 @@ async def test_a_block_of_ours_tells_nothing_of_its_own(kind: str) -> None:
     assert told["awaitly.value.arguments"] == "('order-17',)"
     assert "awaitly.value.arguments" not in attributes(spans.named(kind))
     assert "secret" not in str([attributes(span) for span in spans.all])
+
+
+async def test_a_name_that_is_no_text_of_unicode_can_be_sent() -> None:
+    """One such name of a step would have cost all spans that are sent with it."""
+    spans = Spans()
+
+    @workflow
+    async def reads(step: Step[Any]) -> None:
+        await step.options(name="file-\udcff")(give, 1)
+
+    await reads.options(observers=[Tracing(spans.provider)])()
+
+    assert spans.names == ["file-\\udcff", "reads"]
+    assert attributes(spans.named("file-\\udcff"))["awaitly.scope.path"] == "reads/file-\\udcff"
+
+
+async def test_the_error_of_a_hedged_attempt_is_redacted(autojump_clock: MockClock) -> None:
+    """What is a code may be a secret all the same."""
+    spans = Spans()
+
+    async def leaks() -> Result[Any, str]:
+        return Err("sk_live_secret")
+
+    @workflow
+    async def ask(step: Step[str]) -> None:
+        await step(Hedge(1).wrap(leaks))
+
+    tracing = Tracing(spans.provider, redact=lambda what, value: "hidden")
+    await ask.options(observers=[tracing])()
+
+    assert "secret" not in str([(span.name, attributes(span)) for span in spans.all])
+    assert attributes(spans.named("hedged attempt"))["error.type"] == "hidden"

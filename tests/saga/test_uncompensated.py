@@ -340,7 +340,7 @@ async def test_what_leaves_carries_a_note(world: World) -> None:
         await run(body)
 
     notes: list[str] = caught.value.__notes__  # type: ignore[attr-defined,unused-ignore]
-    assert notes == ["not undone: do (failed: ValueError('the desk is closed'))"]
+    assert notes == ["not undone: do (failed): ValueError('the desk is closed')"]
 
 
 async def test_observers_are_told(world: World, watched: Recorder | None) -> None:
@@ -493,7 +493,7 @@ async def test_an_interrupt_while_undoing_ends_one_compensation(
 
     assert world.undone == ["c", "a"]
     notes: list[str] = caught.value.__notes__  # type: ignore[attr-defined,unused-ignore]
-    assert notes == ["the saga had failed with Refused(what='no seats')"]
+    assert notes == ["the saga had failed with: Refused(what='no seats')"]
 
 
 @pytest.mark.usefixtures("watched")
