@@ -17,6 +17,7 @@ import trio
 from awaitly_trio._tasks.clocks import wall_clock
 from awaitly_trio._values.events import ScopeEnded, ScopeStarted
 from awaitly_trio._values.outcomes import Outcome
+from awaitly_trio._values.scopes import path_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,7 +66,7 @@ class Watch:
                 time=self._wall(),
                 run_id=run.run_id,
                 scope=scope.id,
-                path=scope.path,
+                path=path_of(scope),
                 kind=scope.kind,
                 name=scope.name,
                 parent=None if parent is None else parent.id,
@@ -94,7 +95,7 @@ class Watch:
                 time=self._wall(),
                 run_id=scope.run.run_id,
                 scope=scope.id,
-                path=scope.path,
+                path=path_of(scope),
                 kind=scope.kind,
                 name=scope.name,
                 duration=scope.ended - scope.started,

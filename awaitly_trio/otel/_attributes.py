@@ -21,6 +21,7 @@ from awaitly_trio._values.events import (
     Undoing,
     Undone,
 )
+from awaitly_trio._values.scopes import path_of
 from awaitly_trio.otel import _names as names
 
 if TYPE_CHECKING:
@@ -32,12 +33,12 @@ if TYPE_CHECKING:
     from awaitly_trio.otel._disclosure import Disclosure
 
 
-def of_scope(scope: Scope, path: str | None = None) -> dict[str, Any]:
-    """Return what is known of a scope when it begins; ``path`` is its path, if known."""
-    run = scope.run
+def of_scope(scope: Scope) -> dict[str, Any]:
+    """Return what is known of a scope when it begins."""
+    run, path = scope.run, path_of(scope)
     found: dict[str, Any] = {
         names.KIND: scope.kind,
-        names.PATH: path or scope.path,
+        names.PATH: path,
         names.RUN_ID: run.run_id,
         names.WORKFLOW: run.workflow,
     }
@@ -49,10 +50,10 @@ def of_scope(scope: Scope, path: str | None = None) -> dict[str, Any]:
         found[names.TAGS] = _tellable(scope.tags)
     if scope.description is not None:
         found[names.DESCRIPTION] = _tellable(scope.description)
-    # Asked in this way each costs next to nothing, and nearly all are.
-    if not (found[names.PATH].isascii() and run.run_id.isascii() and run.workflow.isascii()):
-        return {name: _tellable(value) for name, value in found.items()}
-    return found
+    # Nearly all are, and the name of the workflow is part of the path.
+    if path.isascii() and run.run_id.isascii():
+        return found
+    return {name: _tellable(value) for name, value in found.items()}
 
 
 def _tellable(value: Any) -> Any:

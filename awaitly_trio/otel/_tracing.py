@@ -90,6 +90,7 @@ class Tracing:
         self._provider = provider
         self._errors_fail_spans = errors_fail_spans
         self._disclosure = Disclosure(values, redact)
+        self._is_brief = not values
         self._open: dict[Scope, _Open] = {}
         self._hedges = HedgeSpans(self._disclosure)
         self._tracer: tuple[trace.TracerProvider, trace.Tracer] | None = None
@@ -120,7 +121,7 @@ class Tracing:
         # Given at the start they cost half, and samplers can ask for them.
         is_recorded = above is not None and above.span.is_recording()
         described = attributes.of_scope(scope) if is_recorded else Described(scope)
-        name = names.tellable(scope.name)
+        name = scope.name if scope.name.isascii() else names.tellable(scope.name)
         span = tracer.start_span(name, context, _INTERNAL, described, links, now())
         token = contexts.attach(trace.set_span_in_context(span, context))
         self._open[scope] = _Open(span, token, tracer, now)
@@ -131,7 +132,10 @@ class Tracing:
         if ended is None:
             return
         try:
-            if ended.span.is_recording():
+            if outcome.status == "ok" and self._is_brief and not outcome.cached:
+                # Nearly every end; a span that does not record takes nothing.
+                ended.span.set_attribute(names.STATUS, "ok")
+            elif ended.span.is_recording():
                 self._describe(ended, scope, outcome)
         finally:
             # First of all: a processor of the program's may raise, and what the end of a run
@@ -191,17 +195,14 @@ class Tracing:
         return self._tracer[1]
 
     def _describe(self, ended: _Open, scope: Scope, outcome: Outcome) -> None:
-        if outcome.status == "ok" and not outcome.cached:
-            ended.span.set_attribute(names.STATUS, "ok")
-        else:
-            ended.span.set_attributes(attributes.of_outcome(outcome, self._disclosure))
-            if outcome.status == "defect":
-                kind = self._disclosure.error_type(outcome.cause)
-                ended.span.set_status(trace.StatusCode.ERROR, kind)
-                self._record(ended, outcome.cause)
-            elif self._errors_fail_spans and outcome.status in {"error", "timed_out"}:
-                kind = self._disclosure.error_type(outcome.error)
-                ended.span.set_status(trace.StatusCode.ERROR, kind)
+        ended.span.set_attributes(attributes.of_outcome(outcome, self._disclosure))
+        if outcome.status == "defect":
+            kind = self._disclosure.error_type(outcome.cause)
+            ended.span.set_status(trace.StatusCode.ERROR, kind)
+            self._record(ended, outcome.cause)
+        elif self._errors_fail_spans and outcome.status in {"error", "timed_out"}:
+            kind = self._disclosure.error_type(outcome.error)
+            ended.span.set_status(trace.StatusCode.ERROR, kind)
         if self._disclosure.values:
             # Last, since a hook of the user's has the word: what it does costs the values only.
             told = attributes.of_values(self._disclosure, scope, outcome)
