@@ -70,8 +70,14 @@ def _cast_of(observers: Iterable[object]) -> tuple[object, ...]:
 
 def _wants(tell: Tell, record: object) -> bool:
     """Tell whether the observer of a method wants events of a class."""
-    types = getattr(getattr(tell, "__self__", None), "event_types", None)
+    types = _types_for(tell)
     return types is None or record in types
+
+
+def _types_for(tell: Tell) -> tuple[object, ...] | None:
+    """Return the classes of events that the observer of a method wants; ``None`` for all."""
+    types: tuple[object, ...] | None = getattr(getattr(tell, "__self__", None), "event_types", None)
+    return types
 
 
 def _methods(observers: Iterable[object], name: str) -> tuple[Tell, ...]:
@@ -85,7 +91,8 @@ class Audience:
 
     ``starts``, ``ends``, ``start_readers``, ``end_readers`` and ``listeners`` are their
     methods: who is told of starts and ends, who reads the records of both, and who is told
-    what breakers, limiters and hedges do.
+    what breakers, limiters and hedges do.  ``is_deaf`` tells that nobody wants any of it:
+    such observers only play a role, so that no other does.
     """
 
     __slots__ = (
@@ -93,6 +100,7 @@ class Audience:
         "_readers",
         "end_readers",
         "ends",
+        "is_deaf",
         "listeners",
         "observers",
         "start_readers",
@@ -109,6 +117,8 @@ class Audience:
         self._readers: dict[object, tuple[Tell, ...]] = {}
         self.start_readers = self.readers(ScopeStarted)
         self.end_readers = self.readers(ScopeEnded)
+        told = (*self.starts, *self.ends, *self.listeners)
+        self.is_deaf = not told and all(_types_for(tell) == () for tell in self._events)
 
     def __bool__(self) -> bool:
         return bool(self.observers)

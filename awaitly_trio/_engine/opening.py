@@ -49,10 +49,14 @@ def open_run(name: str, settings: RunSettings, declared: tuple[Any, ...]) -> Run
         run.watch = Watch(NOBODY, NO_BLOCKS)
     if run.watch is not None:
         run.scope = _scope_of(run, run.watch, above)
-    run.bare = run.watch is None and run.declared is None
-    run.only_watched = run.watch is not None and not (
-        run.replace or run.declared is not None or settings.before_step or settings.after_step
+    asks_more = (
+        run.replace
+        or run.declared is not None
+        or settings.before_step is not None
+        or settings.after_step is not None
     )
+    run.bare = not asks_more and (run.watch is None or run.watch.audience.is_deaf)
+    run.only_watched = not (asks_more or run.bare)
     return run
 
 

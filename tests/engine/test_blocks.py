@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from dependencies import give
 
-from awaitly_trio import Step, observing, workflow
+from awaitly_trio import Step, is_ok, observing, workflow
 from awaitly_trio._engine.opening import observe
+from awaitly_trio._engine.watch import current_scope
 
 if TYPE_CHECKING:
     from awaitly_trio._values.outcomes import Outcome
@@ -78,6 +79,40 @@ async def test_a_block_inside_a_run_is_nearer_than_the_run() -> None:
         "inner run",
         "body run",
     ]
+
+
+class Deaf:
+    """Plays a role, so that no other does, and wants to be told nothing."""
+
+    role = "tracer"
+    event_types: tuple[type, ...] = ()
+
+    def on_event(self, event: object) -> None:
+        raise AssertionError("told")
+
+
+async def test_a_run_whose_observers_want_nothing_has_no_scopes_inside() -> None:
+    """Its steps are calls as in a run that nobody watches, and those inside keep the role."""
+    told: list[str] = []
+    places: list[str | None] = []
+
+    async def look() -> Any:
+        scope = current_scope.get()
+        places.append(None if scope is None else scope.path)
+        return await give(1)
+
+    @workflow
+    async def body(step: Step[Any]) -> None:
+        await step(look)
+        async with step.parallel() as group:
+            group.start_soon(look)
+        await step(inner)
+
+    with observing(Witness("block", told, "tracer")):
+        assert is_ok(await body.options(observers=[Deaf()])())
+
+    assert told == []
+    assert places[0] == "body"
 
 
 async def test_who_encloses_is_told_first_and_last() -> None:
