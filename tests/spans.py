@@ -21,14 +21,14 @@ class Spans:
     """A provider of tracers whose finished spans can be looked at."""
 
     def __init__(self, sampler: Sampler | None = None) -> None:
-        self._memory = InMemorySpanExporter()
+        self.memory = InMemorySpanExporter()
         self.provider = TracerProvider(sampler=sampler, shutdown_on_exit=False)
-        self.provider.add_span_processor(SimpleSpanProcessor(self._memory))
+        self.provider.add_span_processor(SimpleSpanProcessor(self.memory))
 
     @property
     def all(self) -> Sequence[ReadableSpan]:
         """The finished spans in order of their end."""
-        return self._memory.get_finished_spans()
+        return self.memory.get_finished_spans()
 
     @property
     def names(self) -> list[str]:

@@ -166,7 +166,7 @@ class Blocks(msgspec.Struct, frozen=True, eq=False):
 NO_BLOCKS = Blocks()
 
 
-def audience_of(observers: tuple[object, ...]) -> Audience:
+def check_observers(observers: tuple[object, ...]) -> tuple[object, ...]:
     """Return observers that can be told something, synchronously.
 
     Raises:
@@ -184,4 +184,4 @@ def audience_of(observers: tuple[object, ...]) -> Audience:
         for method in filter(is_async, methods):
             msg = f"observer has the async {method!r}, but is called synchronously: use a plain def"
             raise TypeError(msg)
-    return Audience(observers) if observers else NOBODY
+    return observers

@@ -16,6 +16,7 @@ from awaitly_trio._engine.cancellation import notes_of, outcome_of_result
 from awaitly_trio._engine.hooks import refused_by
 from awaitly_trio._engine.saga_unwind import conclude_saga
 from awaitly_trio._engine.scoping import in_scope
+from awaitly_trio._engine.watch import current_scope
 from awaitly_trio._tasks.notices import listen, unlisten
 from awaitly_trio._values.callables import behind_partials
 from awaitly_trio._values.errors import RunRefusedError, UnexpectedError
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from awaitly_trio._engine.run import Run
     from awaitly_trio._engine.step_base import StepBase
+    from awaitly_trio._engine.watch import Watch
     from awaitly_trio._values.outcomes import Outcome
     from awaitly_trio._values.result import Result
 
@@ -157,8 +159,10 @@ async def conclude_in_scope(
     kwargs: dict[str, Any],
 ) -> Result[Any, Any]:
     """Run a body in the scope of its run: told to observers, after the hooks agreed."""
-    if run.watch is None or run.scope is None:
+    if run.scope is None or run.heritage is None:
         return await conclude(run, body, step, args, kwargs)
+    if run.watch is None:
+        return await _conclude_untold(run, run.heritage, conclude(run, body, step, args, kwargs))
     run.scope.arguments, run.scope.keywords = args, kwargs
 
     async def work(run: Run) -> Result[Any, Any]:
@@ -175,6 +179,21 @@ async def conclude_in_scope(
     finally:
         unlisten(told)
         # The scope names its run: another ring.
+        run.scope = None
+
+
+async def _conclude_untold(
+    run: Run, heritage: Watch, work: Awaitable[Result[Any, Any]]
+) -> Result[Any, Any]:
+    """Run a body whose observers want to be told nothing, but are those of the runs inside it."""
+    around = current_scope.get()
+    current_scope.set(run.scope)
+    told = listen(heritage.audience.listeners)
+    try:
+        return await work
+    finally:
+        unlisten(told)
+        current_scope.set(around)
         run.scope = None
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from awaitly_trio._engine.audience import NO_BLOCKS, NOBODY, Audience, Blocks, audience_of
+from awaitly_trio._engine.audience import NO_BLOCKS, NOBODY, Audience, Blocks, check_observers
 from awaitly_trio._engine.interposing import interposed
 from awaitly_trio._engine.options import check_label
 from awaitly_trio._engine.run import Run, RunSettings, run_info
@@ -41,22 +41,21 @@ def open_run(name: str, settings: RunSettings, declared: tuple[Any, ...]) -> Run
         run.declared = frozenset(map(id, declared))
     outer = None
     if above is not None:
-        outer = above.owner.watch
+        outer = above.owner.heritage
         run.replace = {**above.owner.replace, **settings.replace}
     run.replace = interposed(run.replace)
-    run.watch = _watch_of(settings, outer)
-    if run.watch is None and (run.replace or any(getattr(settings, h) for h in _HOOKS)):
-        run.watch = Watch(NOBODY, NO_BLOCKS)
-    if run.watch is not None:
-        run.scope = _scope_of(run, run.watch, above)
-    asks_more = (
-        run.replace
-        or run.declared is not None
-        or settings.before_step is not None
-        or settings.after_step is not None
+    is_hooked = bool(run.replace) or any(getattr(settings, hook) for hook in _HOOKS)
+    run.heritage = watch = _watch_of(settings, outer)
+    if watch is None and is_hooked:
+        run.heritage = watch = Watch(NOBODY, NO_BLOCKS)
+    if watch is not None:
+        run.scope = _scope_of(run, watch, above)
+        if is_hooked or not watch.audience.is_deaf:
+            run.watch = watch
+    run.bare = run.watch is None and run.declared is None
+    run.only_watched = run.watch is not None and not (
+        run.replace or run.declared is not None or settings.before_step or settings.after_step
     )
-    run.bare = not asks_more and (run.watch is None or run.watch.audience.is_deaf)
-    run.only_watched = not (asks_more or run.bare)
     return run
 
 
@@ -128,8 +127,7 @@ def observe(*observers: object) -> Callable[[], None]:
     Raises:
       TypeError: An observer has none of the methods of ``Observer``, or an async one.
     """
-    # One of its own, even if another block has the same observers.
-    block = Audience(audience_of(observers).observers)
+    block = Audience(check_observers(observers))
     _be_in(_blocks.get().inside(block))
     return lambda: _be_in(_blocks.get().without((block,)))
 
@@ -138,7 +136,7 @@ def _be_in(blocks: Blocks) -> None:
     """Let a task and those it starts be watched in these blocks, and in no others."""
     _blocks.set(blocks)
     above = _above()
-    outer = None if above is None else above.owner.watch
+    outer = None if above is None else above.owner.heritage
     audience = blocks.audience
     if outer is not None:
         audience = outer.audience.joined_by(_entered_in(outer).observers)
@@ -204,7 +202,8 @@ def _observers(value: object, name: str) -> Audience:
     if not isinstance(value, Iterable):
         msg = f"{name} must be several observers, got {value!r}: write [{value!r}]"
         raise TypeError(msg)
-    return audience_of(tuple(cast("Iterable[object]", value)))
+    found = check_observers(tuple(cast("Iterable[object]", value)))
+    return Audience(found) if found else NOBODY
 
 
 def _flag(value: object, name: str) -> bool:

@@ -70,6 +70,11 @@ class Call(msgspec.Struct, eq=False):
         if self.run.watch is not None and parent is not None:
             self.number = parent.occurrence(self.label)
 
+    def forget(self) -> None:
+        """Let go of what may name this call in turn, when all is said of it: no ring is left."""
+        self.wrap = self.scope = None
+        self.fn = Call
+
     def tell(self, record: Callable[..., Any], **fields: Any) -> None:
         """Tell observers of something that happened in this call's scope, if it has one."""
         if self.run.watch is not None and self.scope is not None:

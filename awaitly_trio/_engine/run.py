@@ -83,6 +83,8 @@ class Run(msgspec.Struct, eq=False):
 
     ``bare`` is true while the run is open and a step has nothing to do but the
     call; ``only_watched`` that one without options also has a scope, and no more.
+    ``watch`` is who watches it, and ``heritage`` who watches the runs inside it: the
+    same, but where those who watch want to be told nothing.
     ``left`` is the earliest exit of the run, so that one which user code
     swallows still counts; ``notes`` are its notes, once the run has ended.
     ``live`` are its scopes that have begun and not ended.
@@ -99,6 +101,7 @@ class Run(msgspec.Struct, eq=False):
     notes: tuple[str, ...] = ()
     settings: RunSettings = DEFAULT_SETTINGS
     watch: Watch | None = None
+    heritage: Watch | None = None
     scope: Scope | None = None
     live: dict[int, Scope] = {}
     declared: frozenset[int] | None = None

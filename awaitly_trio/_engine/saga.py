@@ -50,9 +50,12 @@ async def pivot(call: Call) -> Result[Any, Any]:
         _tell(call, PivotPassed, steps=commit(call.run))
 
     watch_completion(call, passed)
-    result = await perform(call)
-    if call.cached and type(result) is Ok:
-        passed(result)
+    try:
+        result = await perform(call)
+        if call.cached and type(result) is Ok:
+            passed(result)
+    finally:
+        call.forget()
     return result
 
 
@@ -142,6 +145,7 @@ class Registration:
         finally:
             if self._is_cut and not self._is_kept:
                 self._keep_unknown()
+            call.forget()
             if self._late:
                 await undo_late(self._ledger, self._late)  # noqa: ASYNC102  # it shields itself
         return result

@@ -6,7 +6,6 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from awaitly_trio._engine.cancellation import outcome_of_exception, outcome_of_result
-from awaitly_trio._engine.options import EXPIRED
 from awaitly_trio._engine.watch import current_scope
 from awaitly_trio._values.callables import name_of
 from awaitly_trio._values.exits import check_result
@@ -89,7 +88,7 @@ async def watched(
     current_scope.set(scope)
     try:
         result: Result[Any, Any] = await (fn(*args, **kwargs) if kwargs else fn(*args))
-        if type(result) is Ok and result is not EXPIRED:
+        if type(result) is Ok:
             outcome = Outcome("ok", result.value)
         else:
             outcome = outcome_of_result(check_result(result))

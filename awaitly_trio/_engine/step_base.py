@@ -14,6 +14,8 @@ from awaitly_trio._values.result import Ok
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from typing_extensions import Self
+
     from awaitly_trio._values.result import Result
     from awaitly_trio._values.scopes import ScopeKind
 
@@ -35,6 +37,13 @@ class StepBase(msgspec.Struct, eq=False):
     def end(self) -> None:
         """Refuse calls that ask nothing from now on, when the run of this step has ended."""
         self._plain = self._watched = False
+
+    def __copy__(self) -> Self:
+        # A copy would not be told that the run has ended.
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self
 
     async def _compose(self, kind: ScopeKind, name: str, fn: Callable[..., Any], *args: Any) -> Any:
         """Run an inner function as one call with the options of this step; return its value."""

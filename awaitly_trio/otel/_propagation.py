@@ -7,18 +7,19 @@ webhook) can carry a few strings: the W3C ``traceparent``, ``tracestate`` and ``
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 from opentelemetry import context as contexts
 from opentelemetry import propagate, trace
+from opentelemetry.propagators.textmap import Getter
 
 from awaitly_trio._values.plain import shown
 from awaitly_trio.otel import _names as names
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator
 
     from opentelemetry.context import Context
 
@@ -28,6 +29,22 @@ PENDING_LINKS = contexts.create_key("awaitly-trio-links")
 """Where a context keeps the links that the first span of a block has to have."""
 
 _TRACE = "traceparent"
+
+
+class _ByLowerCase(Getter[Mapping[str, str]]):
+    """Finds headers whose names are in lower case, however a propagator spells them."""
+
+    def get(self, carrier: Mapping[str, str], key: str) -> list[str] | None:
+        """Return the value of a header, as a list of one."""
+        found = carrier.get(key.lower())
+        return None if found is None else [found]
+
+    def keys(self, carrier: Mapping[str, str]) -> list[str]:
+        """Return the names of all headers."""
+        return list(carrier)
+
+
+_BY_LOWER_CASE = _ByLowerCase()
 
 
 class _Headers(Protocol):
@@ -169,7 +186,7 @@ def _text(text: str | bytes) -> str:
 def _extracted(read: Mapping[str, str], around: Context) -> Context:
     """Return a context with the span and the baggage that was carried."""
     try:
-        return propagate.extract(read, around)
+        return propagate.extract(read, around, _BY_LOWER_CASE)
     except Exception:
         # W3C's own refuse politely, but for text that UTF-8 has no bytes for.
         logger.exception("what is carried cannot be read, so the trace does not go on here")

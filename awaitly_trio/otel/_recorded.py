@@ -12,6 +12,8 @@ from awaitly_trio._values.exits import leaves
 RECORDED = "__awaitly_trio_recorded__"
 """The mark of a trace."""
 
+_MOST = 16
+
 WRITTEN = "__awaitly_trio_written__"
 """The mark of a log."""
 
@@ -24,8 +26,9 @@ def take_unrecorded(cause: BaseException, by: object, mark: str = RECORDED) -> l
     A group of which nothing has been is returned as one, otherwise those in it that have not.
     """
     found = leaves([cause])
-    fresh = [each for each in found if vars(each).get(mark) != by]
+    fresh = [each for each in found if by not in vars(each).get(mark, ())]
     for each in fresh:
-        # Not by ``setattr``, which an exception may have refused.
-        vars(each)[mark] = by
+        # Not by ``setattr``, which an exception may have refused.  Several runs may share it,
+        # but one that is raised for ever is not to remember them all.
+        vars(each)[mark] = (*vars(each).get(mark, ())[1 - _MOST :], by)
     return [cause] if len(fresh) == len(found) else fresh

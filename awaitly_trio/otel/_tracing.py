@@ -102,8 +102,7 @@ class Tracing:
 
     def on_start(self, scope: Scope) -> None:
         """Begin a span and make it the current one."""
-        parent = scope.parent
-        above = None if parent is None else self._open.get(parent)
+        above = self._around(scope)
         if above is not None:
             tracer, now = above.tracer, above.now
         elif scope.kind == "workflow":
@@ -184,6 +183,16 @@ class Tracing:
             tracer = self._current_tracer()
             if tracer is not None:
                 self._hedges.start(notice, tracer, wall_clock_ns())
+
+    def _around(self, scope: Scope) -> _Open | None:
+        """Return the innermost span around a scope; a scope between may have none."""
+        parent = scope.parent
+        while parent is not None:
+            found = self._open.get(parent)
+            if found is not None:
+                return found
+            parent = parent.parent
+        return None
 
     def _current_tracer(self) -> trace.Tracer | None:
         """Return the tracer of a run that begins, ``None`` where none would record it."""

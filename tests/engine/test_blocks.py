@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
-from dependencies import give
+import pytest
+from dependencies import Declined, fail, give
 
-from awaitly_trio import Step, is_ok, observing, workflow
+from awaitly_trio import Step, is_ok, observing, spaced, workflow
 from awaitly_trio._engine.opening import observe
 from awaitly_trio._engine.watch import current_scope
+from awaitly_trio._values.errors import RunClosedError
+from awaitly_trio.reliability import (
+    BreakerSettings,
+    CircuitBreaker,
+    CircuitChange,
+    ConsecutiveFailures,
+)
 
 if TYPE_CHECKING:
     from awaitly_trio._values.outcomes import Outcome
@@ -104,7 +113,10 @@ async def test_a_run_whose_observers_want_nothing_has_no_scopes_inside() -> None
     @workflow
     async def body(step: Step[Any]) -> None:
         await step(look)
-        async with step.parallel() as group:
+        await step.options(retry=spaced(0, attempts=2), timeout=1)(look)
+        await step.compensated(look, lambda _: None)
+        await step.all(look, look)
+        async with step.parallel() as group, step.saga("trip"), step.resources():
             group.start_soon(look)
         await step(inner)
 
@@ -112,7 +124,60 @@ async def test_a_run_whose_observers_want_nothing_has_no_scopes_inside() -> None
         assert is_ok(await body.options(observers=[Deaf()])())
 
     assert told == []
-    assert places[0] == "body"
+    assert places == ["body"] * 6
+    assert current_scope.get() is None
+
+
+async def test_who_wants_only_notices_is_told_them() -> None:
+    """An observer that wants no events of runs may still watch breakers and limiters."""
+    heard: list[object] = []
+
+    class Ear(Deaf):
+        def on_notice(self, notice: object) -> None:
+            heard.append(notice)
+
+    breaker = CircuitBreaker("bank", BreakerSettings(ConsecutiveFailures(1)))
+
+    @workflow
+    async def body(step: Step[Any]) -> None:
+        await step(breaker.wrap(fail), Declined())
+
+    await body.options(observers=[Ear()])()
+
+    assert [type(notice) for notice in heard] == [CircuitChange]
+
+
+async def test_an_observer_is_told_of_the_end_of_a_step_outside_of_it() -> None:
+    """What it does then, a lookup of the scope say, belongs to what is around the step."""
+    around: list[str] = []
+
+    class Looks:
+        def on_end(self, scope: Scope, outcome: Outcome) -> None:
+            found = current_scope.get()
+            around.append(f"{scope.path} in {found.path if found else None}")
+
+    await inner.options(observers=[Looks()])()
+
+    assert around == ["inner/give in inner", "inner in None"]
+
+
+@pytest.mark.parametrize("is_watched", [False, True])
+async def test_a_step_that_is_kept_is_refused_after_its_run(is_watched: bool) -> None:
+    """Also a copy of it, which is the step itself."""
+    kept: list[Step[Any]] = []
+    told: list[str] = []
+
+    @workflow
+    async def body(step: Step[Any]) -> None:
+        await step(give, 1)
+        kept.extend((step, copy.copy(step), copy.deepcopy(step)))
+
+    observers = [Witness("run", told)] if is_watched else []
+    await body.options(observers=observers)()
+
+    for step in kept:
+        with pytest.raises(RunClosedError):
+            await step(give, 1)
 
 
 async def test_who_encloses_is_told_first_and_last() -> None:

@@ -10,8 +10,9 @@ import trio
 from dependencies import forever, give
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Decision, Sampler, SamplingResult
-from spans import Spans, attributes
+from spans import Spans, attributes, id_of
 
 from awaitly_trio import Err, Step, observing, workflow
 from awaitly_trio._tasks.hedge import Hedge
@@ -115,6 +116,51 @@ async def test_a_sampler_can_ask_for_attributes(wanted: str) -> None:
 
     assert [attributes(span)["awaitly.scope.path"] for span in spans.all] == [wanted]
     assert [asked["awaitly.scope.kind"] for asked in sampler.asked] == ["workflow", "step"]
+
+
+async def test_a_step_of_an_outer_run_has_a_span_wherever_it_is_taken() -> None:
+    """In the body of a run that goes elsewhere it lies in the innermost span there is."""
+    around, own = Spans(), Spans()
+
+    @workflow
+    async def taker(_step: Step[Any], outer_step: Step[Any]) -> None:
+        await outer_step(give, 1)
+
+    @workflow
+    async def lender(step: Step[Any]) -> None:
+        await step(taker.options(observers=[Tracing(own.provider)]), step)
+
+    await lender.options(observers=[Tracing(around.provider)])()
+
+    assert around.trees() == [("lender", [("taker", [])]), ("give", [])]
+    assert own.names == ["taker"]
+    [taken] = own.all
+    parent = around.named("give").parent
+    assert parent is not None
+    assert parent.span_id == id_of(taken)
+
+
+async def test_a_span_that_could_not_begin_flattens_nothing_below_it() -> None:
+    """A processor of the program's that raises costs the one span."""
+    spans = Spans()
+
+    class Refuses(SpanProcessor):
+        def on_start(self, span: Any, parent_context: Any = None) -> None:
+            if span.name == "refused":
+                raise RuntimeError("full")
+
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(Refuses())
+    provider.add_span_processor(SimpleSpanProcessor(spans.memory))
+
+    @workflow
+    async def body(step: Step[Any]) -> None:
+        async with step.parallel("refused") as group:
+            group.start_soon(inner)
+
+    await body.options(observers=[Tracing(provider)])()
+
+    assert spans.trees() == [("body", [("inner", [("inner", [("give", [])])])])]
 
 
 async def test_a_run_that_is_left_out_leaves_out_the_runs_inside_it() -> None:

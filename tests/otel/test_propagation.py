@@ -9,8 +9,9 @@ import pytest
 from dependencies import give
 from hypothesis import given
 from hypothesis import strategies as st
-from opentelemetry import baggage, trace
+from opentelemetry import baggage, propagate, trace
 from opentelemetry.context import attach, detach
+from opentelemetry.propagators.textmap import TextMapPropagator, default_getter, default_setter
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased
 from spans import Spans, attributes, id_of
 
@@ -315,6 +316,44 @@ def test_several_lines_of_a_header_are_one_list() -> None:
 
     assert found == {"tenant": "acme", "region": "north", "job": "7"}
     assert dict(span.trace_state) == {"ours": "1", "theirs": "2"}
+
+
+class OwnHeader(TextMapPropagator):
+    """Writes a header of its own, in mixed case, as those of some clouds are."""
+
+    def inject(self, carrier: Any, context: Any = None, setter: Any = default_setter) -> None:
+        span = trace.get_current_span(context).get_span_context()
+        setter.set(carrier, "X-Own-Trace", f"{span.trace_id:032x}-{span.span_id:016x}")
+
+    def extract(self, carrier: Any, context: Any = None, getter: Any = default_getter) -> Any:
+        found = getter.get(carrier, "X-Own-Trace")
+        if not found:
+            return context
+        trace_id, span_id = (int(part, 16) for part in found[0].split("-"))
+        span = trace.SpanContext(trace_id, span_id, is_remote=True)
+        return trace.set_span_in_context(trace.NonRecordingSpan(span), context)
+
+    @property
+    def fields(self) -> set[str]:
+        return {"X-Own-Trace"}
+
+
+async def test_what_another_propagator_carries_is_read_again() -> None:
+    """Names of headers have no case, however the propagator spells its own."""
+    spans = Spans()
+    before = propagate.get_global_textmap()
+    propagate.set_global_textmap(OwnHeader())
+    try:
+        with spans.provider.get_tracer("shop").start_as_current_span("request") as request:
+            carried = carrier()
+        with linked_to(carried):
+            await job.options(observers=[Tracing(spans.provider)])()
+    finally:
+        propagate.set_global_textmap(before)
+
+    [link] = spans.named("job").links
+    assert set(carried) == {"X-Own-Trace"}
+    assert link.context.span_id == request.get_span_context().span_id
 
 
 @pytest.mark.parametrize("block", [*BLOCKS, add_link])

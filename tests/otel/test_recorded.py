@@ -16,6 +16,7 @@ from spans import Spans
 
 from awaitly_trio import Step, workflow
 from awaitly_trio.otel import Tracing
+from awaitly_trio.reliability import SingleFlight
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
@@ -104,6 +105,29 @@ async def test_one_exception_raised_in_two_traces_is_recorded_in_both() -> None:
     await raises.options(observers=[Tracing(spans.provider)])()
 
     assert [recorded(span) for span in spans.all if span.name == "crash"] == [["again"]] * 2
+
+
+async def test_an_exception_that_two_traces_share_is_recorded_in_each() -> None:
+    """A call that two runs share raises one exception in both, at the same time."""
+    spans = Spans()
+    flight: SingleFlight[str] = SingleFlight()
+
+    async def shared() -> Any:
+        return await flight("key", crash, ValueError("boom"), 1)
+
+    @workflow
+    async def page(step: Step[Any]) -> None:
+        async with step.parallel() as group:
+            group.start_soon(shared)
+
+    run = page.options(observers=[Tracing(spans.provider)])
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run)
+        nursery.start_soon(run)
+
+    told = [span.name for span in spans.all if recorded(span)]
+    assert len(told) == 2
+    assert "parallel" not in told
 
 
 async def test_an_exception_that_takes_no_attributes_is_recorded_once() -> None:
