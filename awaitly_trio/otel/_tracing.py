@@ -102,7 +102,8 @@ class Tracing:
 
     def on_start(self, scope: Scope) -> None:
         """Begin a span and make it the current one."""
-        above = self._around(scope)
+        parent = scope.parent
+        above = None if parent is None else self._open.get(parent) or self._around(parent)
         if above is not None:
             tracer, now = above.tracer, above.now
         elif scope.kind == "workflow":
@@ -184,14 +185,13 @@ class Tracing:
             if tracer is not None:
                 self._hedges.start(notice, tracer, wall_clock_ns())
 
-    def _around(self, scope: Scope) -> _Open | None:
-        """Return the innermost span around a scope; a scope between may have none."""
-        parent = scope.parent
-        while parent is not None:
-            found = self._open.get(parent)
+    def _around(self, scope: Scope | None) -> _Open | None:
+        """Return the innermost span of a scope and those around it; some may have none."""
+        while scope is not None:
+            found = self._open.get(scope)
             if found is not None:
                 return found
-            parent = parent.parent
+            scope = scope.parent
         return None
 
     def _current_tracer(self) -> trace.Tracer | None:
