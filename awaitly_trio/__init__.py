@@ -11,7 +11,7 @@ import os
 from awaitly_trio._engine.audience import Observer
 from awaitly_trio._engine.block import Handle
 from awaitly_trio._engine.decorator import run, workflow
-from awaitly_trio._engine.opening import observing
+from awaitly_trio._engine.observing import observing
 from awaitly_trio._engine.parallel import Group
 from awaitly_trio._engine.step import Step
 from awaitly_trio._engine.step_cache import StepCache

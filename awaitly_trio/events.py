@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from awaitly_trio._engine.audience import Observer
-from awaitly_trio._engine.opening import observing
+from awaitly_trio._engine.observing import observing
 from awaitly_trio._values.events import (
     EVENT_VERSION,
     CacheHit,

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, final
 
-import msgspec
-
 from awaitly_trio._values.callables import is_async
 from awaitly_trio._values.events import ScopeEnded, ScopeStarted
 
@@ -140,30 +138,6 @@ class Audience:
 
 
 NOBODY = Audience(())
-
-
-@final
-class Blocks(msgspec.Struct, frozen=True, eq=False):
-    """The blocks in which a task is watched, from outside in, and the audience of them all."""
-
-    each: tuple[Audience, ...] = ()
-    audience: Audience = NOBODY
-
-    def inside(self, block: Audience) -> Blocks:
-        """Return these blocks and one more inside them."""
-        return Blocks((*self.each, block), self.audience.joined_by(block.observers))
-
-    def without(self, blocks: Iterable[Audience]) -> Blocks:
-        """Return those that are not among others; they need not end in the order they began."""
-        gone = frozenset(map(id, blocks))
-        found = Blocks()
-        for block in self.each:
-            if id(block) not in gone:
-                found = found.inside(block)
-        return found
-
-
-NO_BLOCKS = Blocks()
 
 
 def check_observers(observers: tuple[object, ...]) -> tuple[object, ...]:

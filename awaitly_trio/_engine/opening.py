@@ -1,29 +1,22 @@
-"""Opening a run: what the caller set, what the surrounding scope hands down, who watches."""
+"""Opening a run: what the caller set, checked, and what the surrounding scope hands down."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import msgspec
 
-from awaitly_trio._engine.audience import NO_BLOCKS, NOBODY, Audience, Blocks, check_observers
+from awaitly_trio._engine.audience import NOBODY, Audience, check_observers
 from awaitly_trio._engine.interposing import interposed
+from awaitly_trio._engine.observing import NO_BLOCKS, scope_around, watch_of
 from awaitly_trio._engine.options import check_label
 from awaitly_trio._engine.run import Run, RunSettings, run_info
 from awaitly_trio._engine.step_cache import StepCache
-from awaitly_trio._engine.watch import Watch, current_scope
+from awaitly_trio._engine.watch import Watch
 from awaitly_trio._policies.saga import SagaOptions
-from awaitly_trio._tasks.notices import listen
 from awaitly_trio._values.callables import is_async
-from awaitly_trio._values.scopes import RunInfo, Scope
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-
-_blocks: ContextVar[Blocks] = ContextVar("awaitly_trio.observers", default=NO_BLOCKS)
+from awaitly_trio._values.scopes import Scope
 
 _HOOKS = ("should_run", "before_start", "before_step", "after_step")
 
@@ -34,7 +27,7 @@ def open_run(name: str, settings: RunSettings, declared: tuple[Any, ...]) -> Run
     A run inside another has the observers and the replacements of the outer one
     beside its own, and its place in the outer one's tree.
     """
-    above = _above()
+    above = scope_around()
     run = Run(settings.name or name, settings=settings)
     run.replace = settings.replace
     if declared and settings.declared_only:
@@ -45,7 +38,7 @@ def open_run(name: str, settings: RunSettings, declared: tuple[Any, ...]) -> Run
         run.replace = {**above.owner.replace, **settings.replace}
     run.replace = interposed(run.replace)
     is_hooked = bool(run.replace) or any(getattr(settings, hook) for hook in _HOOKS)
-    run.heritage = watch = _watch_of(settings, outer)
+    run.heritage = watch = watch_of(settings.observers, outer)
     if watch is None and is_hooked:
         run.heritage = watch = Watch(NOBODY, NO_BLOCKS)
     if watch is not None:
@@ -59,94 +52,12 @@ def open_run(name: str, settings: RunSettings, declared: tuple[Any, ...]) -> Run
     return run
 
 
-def _watch_of(settings: RunSettings, outer: Watch | None) -> Watch | None:
-    """Return the watch of a run, if somebody watches: that of the run around it, where it can."""
-    blocks, own = _blocks.get(), settings.observers
-    if outer is None:
-        around = blocks.audience
-        if not own:
-            return Watch(around, blocks) if around else None
-        return Watch(around.joined_by(own.observers) if around else own, blocks)
-    entered = _entered_in(outer)
-    if not entered and not own:
-        return outer
-    nearer = (*entered.observers, *own.observers)
-    return Watch(outer.audience.joined_by(nearer), blocks, outer)
-
-
-def _entered_in(outer: Watch) -> Audience:
-    """Return who watches only since a run began: in blocks that its body has entered.
-
-    Those around the run stand before it, not between it and what is inside: there they
-    would take the roles of its own observers.
-    """
-    blocks = _blocks.get()
-    return NOBODY if blocks is outer.blocks else blocks.without(outer.blocks.each).audience
-
-
-def _above() -> Scope | None:
-    """Return the scope around this task, if it belongs to a run that still lasts."""
-    scope = current_scope.get()
-    if scope is None or scope.kind == "ambient":
-        return None
-    # Otherwise a task outlived the run that started it: its context still holds
-    # the scope, but nothing of that run may be told or used any more.
-    return None if scope.owner.closed else scope
-
-
 def _scope_of(run: Run, watch: Watch, above: Scope | None) -> Scope:
     number = 1 if above is None else above.occurrence(run.name)
     info = run_info(run.name, run.settings)
     scope = Scope(watch.next_id(), "workflow", run.name, info, above, number, watch.now())
     scope.owner = run
     return scope
-
-
-@contextmanager
-def observing(*observers: object) -> Generator[None]:
-    """Watch every run that starts in the block, and in the tasks that the block starts.
-
-    Entered before ``trio.run`` it watches the whole program.
-
-    Raises:
-      TypeError: An observer has none of the methods of ``Observer``, or an async one.
-    """
-    stop = observe(*observers)
-    try:
-        yield
-    finally:
-        stop()
-
-
-def observe(*observers: object) -> Callable[[], None]:
-    """Watch every run from here on, as ``observing`` does in a block.
-
-    Returns:
-      What ends it, for the same task or thread to call; it may be forgotten.
-
-    Raises:
-      TypeError: An observer has none of the methods of ``Observer``, or an async one.
-    """
-    block = Audience(check_observers(observers))
-    _be_in(_blocks.get().inside(block))
-    return lambda: _be_in(_blocks.get().without((block,)))
-
-
-def _be_in(blocks: Blocks) -> None:
-    """Let a task and those it starts be watched in these blocks, and in no others."""
-    _blocks.set(blocks)
-    above = _above()
-    outer = None if above is None else above.owner.heritage
-    audience = blocks.audience
-    if outer is not None:
-        audience = outer.audience.joined_by(_entered_in(outer).observers)
-    listen(audience.listeners)
-    # A run looks at the scope first, and for nothing else where it finds none.
-    scope = current_scope.get()
-    if scope is None and blocks.each:
-        current_scope.set(Scope(0, "ambient", "ambient", RunInfo("", ""), None, 1, 0.0))
-    elif scope is not None and scope.kind == "ambient" and not blocks.each:
-        current_scope.set(None)
 
 
 def with_settings(settings: RunSettings, changes: dict[str, Any]) -> RunSettings:

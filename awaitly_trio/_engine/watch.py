@@ -22,7 +22,8 @@ from awaitly_trio._values.scopes import path_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from awaitly_trio._engine.audience import Audience, Blocks
+    from awaitly_trio._engine.audience import Audience
+    from awaitly_trio._engine.observing import Blocks
     from awaitly_trio._values.events import Event
     from awaitly_trio._values.scopes import Scope
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import trio
 
-from awaitly_trio._engine.opening import observe
+from awaitly_trio._engine.observing import observe
 from awaitly_trio._policies.telemetry_switch import USUAL, VARIABLE, Signal, asked_by, checked
 from awaitly_trio._values.duration import seconds
 from awaitly_trio.otel import _names as names

@@ -11,7 +11,7 @@ import trio
 from typing_extensions import ParamSpec
 
 from awaitly_trio._engine.interposing import choosing
-from awaitly_trio._engine.opening import observing
+from awaitly_trio._engine.observing import observing
 from awaitly_trio._tasks.sources import seeded
 from awaitly_trio._values.callables import behind_partials, name_of
 from awaitly_trio._values.errors import AwaitlyError

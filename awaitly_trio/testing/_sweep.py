@@ -10,7 +10,7 @@ import outcome
 import trio
 
 from awaitly_trio._engine.interposing import choosing
-from awaitly_trio._engine.opening import observing
+from awaitly_trio._engine.observing import observing
 from awaitly_trio._values.duration import seconds as in_seconds
 from awaitly_trio.testing._choosers import RunOn
 from awaitly_trio.testing._declared_errors import declared_errors, example_of

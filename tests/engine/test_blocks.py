@@ -9,7 +9,7 @@ import pytest
 from dependencies import Declined, fail, give
 
 from awaitly_trio import Step, is_ok, observing, spaced, workflow
-from awaitly_trio._engine.opening import observe
+from awaitly_trio._engine.observing import observe
 from awaitly_trio._engine.watch import current_scope
 from awaitly_trio._values.errors import RunClosedError
 from awaitly_trio.reliability import (
