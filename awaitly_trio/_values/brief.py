@@ -53,7 +53,8 @@ def brief(value: object, longest: int) -> str:
 
     The parts of containers, dataclasses, named tuples and structs that would not be seen
     are not asked.  A class with a ``repr`` of its own does all of its work.  As with
-    ``shown``, addresses are left out, and what fails is described.
+    ``shown``, addresses are left out, and what fails is described.  Where a value lies in
+    itself it is as Python has it for lists, tuples, dicts, sets and deques, else ``...``.
 
     Args:
       value: Anything.
@@ -76,7 +77,10 @@ def cut(text: str, longest: int) -> str:
 
 def _pieces(value: object, longest: int, around: tuple[int, ...]) -> Iterator[str]:
     """Yield the ``repr`` of a value piece by piece; ``around`` are the ids of what it lies in."""
-    if id(value) in around or len(around) > DEPTH:
+    if id(value) in around:
+        yield _again(value)
+        return
+    if len(around) > DEPTH:
         yield "..."
         return
     around = (*around, id(value))
@@ -88,6 +92,13 @@ def _pieces(value: object, longest: int, around: tuple[int, ...]) -> Iterator[st
                 yield str(part)
     except Exception as exc:
         yield f"<{_name(value)} whose repr raises {class_name(type(exc))}>"
+
+
+def _again(value: object) -> str:
+    """Return what stands for a value that lies in itself."""
+    if type(value).__repr__ in {set.__repr__, frozenset.__repr__}:
+        return f"{type(value).__name__}(...)"
+    return _AGAIN.get(type(value).__repr__, "...")
 
 
 def _form_of(kind: type[Any]) -> _Form:
@@ -224,6 +235,12 @@ def _by_repr(*forms: tuple[Any, _Form]) -> dict[object, _Form]:
     return {kind.__repr__: form for kind, form in forms}
 
 
+_AGAIN: dict[object, str] = {
+    list.__repr__: "[...]",
+    tuple.__repr__: "(...)",
+    dict.__repr__: "{...}",
+    deque.__repr__: "[...]",
+}
 _FORMS = _by_repr(
     (list, _list),
     (tuple, _tuple),
