@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
 from itertools import chain
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeAlias, cast
+from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
 import msgspec
 
@@ -23,6 +23,7 @@ from awaitly_trio._values.plain import class_name, tellable, without_addresses
 DEPTH = 30
 """How many containers deep a value is shown; what lies deeper is ``...``."""
 
+_T = TypeVar("_T")
 _Form: TypeAlias = Callable[[Any, int], "Iterable[object]"]
 # Containers whose ``repr`` asks all that is in them, also where it is one of their own.
 _SIZED = (dict, list, tuple, set, frozenset, deque, array, MappingProxyType)
@@ -96,9 +97,7 @@ def _pieces(value: object, longest: int, around: tuple[int, ...]) -> Iterator[st
 
 def _again(value: object) -> str:
     """Return what stands for a value that lies in itself."""
-    if type(value).__repr__ in {set.__repr__, frozenset.__repr__}:
-        return f"{type(value).__name__}(...)"
-    return _AGAIN.get(type(value).__repr__, "...")
+    return _AGAIN.get(type(value).__repr__, "...").replace("NAME", type(value).__name__)
 
 
 def _form_of(kind: type[Any]) -> _Form:
@@ -231,16 +230,18 @@ def _int(value: Any, longest: int) -> Iterable[object]:
     return (f"<int of {bits} bits>" if bits > 4 * longest else repr(value),)
 
 
-def _by_repr(*forms: tuple[Any, _Form]) -> dict[object, _Form]:
+def _by_repr(*forms: tuple[Any, _T]) -> dict[object, _T]:
     return {kind.__repr__: form for kind, form in forms}
 
 
-_AGAIN: dict[object, str] = {
-    list.__repr__: "[...]",
-    tuple.__repr__: "(...)",
-    dict.__repr__: "{...}",
-    deque.__repr__: "[...]",
-}
+_AGAIN = _by_repr(
+    (list, "[...]"),
+    (tuple, "(...)"),
+    (dict, "{...}"),
+    (set, "NAME(...)"),
+    (frozenset, "NAME(...)"),
+    (deque, "[...]"),
+)
 _FORMS = _by_repr(
     (list, _list),
     (tuple, _tuple),
