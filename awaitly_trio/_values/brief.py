@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
 from itertools import chain
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeAlias, cast
+from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
 import msgspec
 
@@ -23,6 +23,7 @@ from awaitly_trio._values.plain import class_name, tellable, without_addresses
 DEPTH = 30
 """How many containers deep a value is shown; what lies deeper is ``...``."""
 
+_T = TypeVar("_T")
 _Form: TypeAlias = Callable[[Any, int], "Iterable[object]"]
 # Containers whose ``repr`` asks all that is in them, also where it is one of their own.
 _SIZED = (dict, list, tuple, set, frozenset, deque, array, MappingProxyType)
@@ -53,7 +54,8 @@ def brief(value: object, longest: int) -> str:
 
     The parts of containers, dataclasses, named tuples and structs that would not be seen
     are not asked.  A class with a ``repr`` of its own does all of its work.  As with
-    ``shown``, addresses are left out, and what fails is described.
+    ``shown``, addresses are left out, and what fails is described.  Where a value lies in
+    itself it is as Python has it for lists, tuples, dicts, sets and deques, else ``...``.
 
     Args:
       value: Anything.
@@ -76,7 +78,10 @@ def cut(text: str, longest: int) -> str:
 
 def _pieces(value: object, longest: int, around: tuple[int, ...]) -> Iterator[str]:
     """Yield the ``repr`` of a value piece by piece; ``around`` are the ids of what it lies in."""
-    if id(value) in around or len(around) > DEPTH:
+    if id(value) in around:
+        yield _again(value)
+        return
+    if len(around) > DEPTH:
         yield "..."
         return
     around = (*around, id(value))
@@ -88,6 +93,11 @@ def _pieces(value: object, longest: int, around: tuple[int, ...]) -> Iterator[st
                 yield str(part)
     except Exception as exc:
         yield f"<{_name(value)} whose repr raises {class_name(type(exc))}>"
+
+
+def _again(value: object) -> str:
+    """Return what stands for a value that lies in itself."""
+    return _AGAIN.get(type(value).__repr__, "...").replace("NAME", type(value).__name__)
 
 
 def _form_of(kind: type[Any]) -> _Form:
@@ -220,10 +230,18 @@ def _int(value: Any, longest: int) -> Iterable[object]:
     return (f"<int of {bits} bits>" if bits > 4 * longest else repr(value),)
 
 
-def _by_repr(*forms: tuple[Any, _Form]) -> dict[object, _Form]:
+def _by_repr(*forms: tuple[Any, _T]) -> dict[object, _T]:
     return {kind.__repr__: form for kind, form in forms}
 
 
+_AGAIN = _by_repr(
+    (list, "[...]"),
+    (tuple, "(...)"),
+    (dict, "{...}"),
+    (set, "NAME(...)"),
+    (frozenset, "NAME(...)"),
+    (deque, "[...]"),
+)
 _FORMS = _by_repr(
     (list, _list),
     (tuple, _tuple),

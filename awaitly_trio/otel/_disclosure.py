@@ -1,13 +1,15 @@
 """What telemetry may tell of a program's own data: its types, and no more unless asked.
 
-Whatever traces, metrics and logs tell of a value, an error, a reason or an exception comes
-from here; nothing else asks for the ``repr`` or the ``str`` of one.
+Whatever traces, metrics and logs tell of a value, an error, a reason or an exception is
+decided here.  Nothing else asks for the ``repr`` or the ``str`` of one, but ``_exceptions``
+for the text of an exception that may be told.
 """
 
 from __future__ import annotations
 
 import logging
 import re
+import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias, final
 
@@ -48,10 +50,11 @@ class Disclosure:
 
     ``values`` allows the ``repr`` of arguments, results and errors, of which no more than a
     thousand characters are made; otherwise their types are told.  ``redact`` has the last
-    word on whatever comes from the program's data: also on the exceptions of defects,
-    which are told with their messages otherwise, and on errors and choices that are told
-    because they are codes.  What it raises is logged the first time, and the thing stays
-    untold.  Names, keys, tags and descriptions are there to be told.
+    word on whatever comes from the program's data: also on the exceptions of defects, each
+    of those that a traceback would show, which are told with their messages otherwise, and
+    on errors and choices that are told because they are codes.  What it raises is logged the
+    first time, and the thing stays untold.  Names, keys, tags and descriptions are there to
+    be told.
     """
 
     __slots__ = ("_has_failed", "redact", "values")
@@ -117,15 +120,31 @@ class Disclosure:
         try:
             return self.redact(what, value)
         except Exception as exc:
-            if not self._has_failed:
-                self._has_failed = True
-                logger.error(  # noqa: TRY400  # said with the exception, wherever it is called
-                    "redact %r raised; nothing is told in place of %s, nor of what it refuses next",
-                    self.redact,
-                    what,
-                    exc_info=exc,
-                )
-            return _UNTOLD
+            failure = exc
+        if not self._has_failed:
+            self._has_failed = True
+            _forget(sys.exc_info()[1], failure)
+            logger.error(
+                "redact %r raised; nothing is told in place of %s, nor of what it refuses next",
+                self.redact,
+                what,
+                exc_info=failure,
+            )
+        # Its traceback has this frame, which would keep it alive.
+        del failure
+        return _UNTOLD
+
+
+def _forget(handled: BaseException | None, failure: BaseException) -> None:
+    """Take what is being handled from behind what was raised meanwhile.
+
+    It is the defect of which ``redact`` would not tell, and a log would show it.
+    """
+    last, seen = failure, {id(failure), id(handled)}
+    while last.__context__ is not None and id(last.__context__) not in seen:
+        last = last.__context__
+        seen.add(id(last))
+    last.__context__ = None
 
 
 def _is_code(told: object) -> bool:

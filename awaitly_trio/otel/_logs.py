@@ -19,7 +19,7 @@ from awaitly_trio.otel._attributes import (
     of_values,
 )
 from awaitly_trio.otel._disclosure import Disclosure, as_it_is
-from awaitly_trio.otel._exceptions import may_be_formatted, of_exception
+from awaitly_trio.otel._exceptions import ask, may_be_formatted, of_exception
 from awaitly_trio.otel._lines import NO_IDS, Line, Lines
 from awaitly_trio.otel._place import scope_of
 from awaitly_trio.otel._recorded import WRITTEN, take_unrecorded
@@ -132,9 +132,9 @@ class Logs:
             fields |= of_values(self._disclosure, scope, outcome)
         exception = None
         if outcome.status == "defect" and self._is_new(scope, outcome.cause):
-            told = self._disclosure.exception(outcome.cause)
-            if isinstance(told, BaseException) and may_be_formatted(told):
-                exception = told
+            told = ask(outcome.cause, self._disclosure)
+            if may_be_formatted(told):
+                exception = told.whole
             else:
                 fields |= of_exception(outcome.cause, told, self._disclosure)
         self._write(level, f"{scope.kind} {scope.name} ended: {outcome.status}", fields, exception)
