@@ -46,9 +46,6 @@ def open_run(name: str, settings: RunSettings, declared: tuple[Any, ...]) -> Run
         if is_hooked or not watch.audience.is_deaf:
             run.watch = watch
     run.bare = run.watch is None and run.declared is None
-    run.only_watched = run.watch is not None and not (
-        run.replace or run.declared is not None or settings.before_step or settings.after_step
-    )
     return run
 
 

@@ -82,11 +82,10 @@ class Run(msgspec.Struct, eq=False):
     """One run of a workflow, from its call to its result.
 
     ``bare`` is true while the run is open and a step has nothing to do but the
-    call; ``only_watched`` that one without options also has a scope, and no more.
-    ``watch`` is who watches it, and ``heritage`` who watches the runs inside it: the
-    same, but where those who watch want to be told nothing.
-    ``left`` is the earliest exit of the run, so that one which user code
+    call.  ``left`` is the earliest exit of the run, so that one which user code
     swallows still counts; ``notes`` are its notes, once the run has ended.
+    ``watch`` is who watches it, and ``heritage`` who watches the runs inside it: the
+    same, unless those who watch want to be told nothing.
     ``live`` are its scopes that have begun and not ended.
     ``saga`` is what it would have to undo, once there is something; ``token``
     leads to the saga around it, and ``has_blocks`` tells that there may be sagas
@@ -95,7 +94,6 @@ class Run(msgspec.Struct, eq=False):
 
     name: str
     bare: bool = True
-    only_watched: bool = False
     closed: bool = False
     left: Exit | None = None
     notes: tuple[str, ...] = ()
@@ -176,9 +174,15 @@ class Run(msgspec.Struct, eq=False):
             raise RunClosedError(what, self.name)
 
     @property
-    def is_scoped(self) -> bool:
-        """Whether steps get a scope: somebody watches, or a hook wants to know."""
-        return self.watch is not None
+    def is_only_watched(self) -> bool:
+        """Whether a step without options has a scope, and needs no more."""
+        settings = self.settings
+        return self.watch is not None and not (
+            self.replace
+            or self.declared is not None
+            or settings.before_step is not None
+            or settings.after_step is not None
+        )
 
     def open_scope(
         self,

@@ -78,6 +78,8 @@ async def watched(
     """
     watch: Any = run.watch
     top: Any = run.scope
+    if top is None:  # the run has ended
+        run.check_open()
     before = current_scope.get()
     above = top if before is None or before.kind == "ambient" else before
     name = fn.__name__ if type(fn) is FunctionType else name_of(fn)

@@ -35,8 +35,8 @@ class StepBase(msgspec.Struct, eq=False):
     _watched: bool = False
 
     def end(self) -> None:
-        """Refuse calls that ask nothing from now on, when the run of this step has ended."""
-        self._plain = self._watched = False
+        """Refuse plain calls from now on, when the run of this step has ended."""
+        self._plain = False
 
     def __copy__(self) -> Self:
         # A copy would not be told that the run has ended.

@@ -143,7 +143,7 @@ class Workflow(RunMaker, Generic[P, T_co, E_co]):
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Result[Any, Any]:
         run = open_run(self._name, self._settings, self.dependencies)
-        step: Step[Any] = Step(run, run.bare, _watched=run.only_watched)
+        step: Step[Any] = Step(run, run.bare, _watched=run.is_only_watched)
         return await conclude_in_scope(run, self._body, step, args, kwargs)
 
     @overload
