@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import trio
+from opentelemetry.sdk.trace import TracerProvider
 
 import awaitly_trio
 from awaitly_trio import StepCache, workflow
+from awaitly_trio.otel import Tracing
 from benchmarks import (
     row02_workflow,
     row03_exit,
@@ -53,6 +55,7 @@ WORKS: dict[str, Work] = {
     "an exit at the first step": row03_exit.workflows,
     "a step with an observer of scopes": STEPS.options(observers=[Spans()]),
     "a step with an observer of events": STEPS.options(observers=[Records()]),
+    "a traced step": STEPS.options(observers=[Tracing(TracerProvider(shutdown_on_exit=False))]),
     "a step with a timeout": row06_timeout.limited_steps,
     "a step with a retry policy": row07_retry.retried_steps,
     "two retries": row08_retries.retried,
