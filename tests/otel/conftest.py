@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -14,3 +19,13 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
         if name.startswith(("OTEL_", "AWAITLY_TRIO_OTEL")):
             monkeypatch.delenv(name)
     return monkeypatch
+
+
+@pytest.fixture
+def rotel(tmp_path: Path) -> Generator[Any]:
+    """Return a collector that runs, and keeps what it got in its receiver."""
+    collector = pytest.importorskip("collector", exc_type=ImportError)
+    receiver = collector.Receiver()
+    found = collector.Collector(receiver)
+    with receiver.serving(), found.running(tmp_path):
+        yield found

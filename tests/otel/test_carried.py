@@ -23,15 +23,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture
-def rotel(tmp_path: Path) -> Generator[collector.Collector]:
-    """Return a collector that runs, and keeps what it got in its receiver."""
-    receiver = collector.Receiver()
-    found = collector.Collector(receiver)
-    with receiver.serving(), found.running(tmp_path):
-        yield found
-
-
 @contextmanager
 def started(
     rotel: collector.Collector, program: str, *arguments: str

@@ -5,16 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
 
 import pytest
 
 pytestmark = pytest.mark.integration
 collector = pytest.importorskip("collector", exc_type=ImportError)
 
-if TYPE_CHECKING:
-    from collections.abc import Generator
-    from pathlib import Path
 
 PROGRAM = """
 import trio
@@ -56,15 +52,6 @@ TREE = [
         ],
     )
 ]
-
-
-@pytest.fixture
-def rotel(tmp_path: Path) -> Generator[collector.Collector]:
-    """Return a collector that runs, and keeps what it got in its receiver."""
-    receiver = collector.Receiver()
-    found = collector.Collector(receiver)
-    with receiver.serving(), found.running(tmp_path):
-        yield found
 
 
 @pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
