@@ -76,10 +76,10 @@ async def watched(
     What the pipeline, ``Run.open_scope`` and ``in_scope`` do for such a step, in one
     frame: most steps of a traced program are of this kind.
     """
+    if run.scope is None:  # the run has ended
+        run.check_open()
     watch: Any = run.watch
     top: Any = run.scope
-    if top is None:  # the run has ended
-        run.check_open()
     before = current_scope.get()
     above = top if before is None or before.kind == "ambient" else before
     name = fn.__name__ if type(fn) is FunctionType else name_of(fn)
