@@ -179,8 +179,9 @@ def _pairs(carried: Any) -> list[tuple[Any, Any]]:
 
 
 def _text(text: str | bytes) -> str:
-    # Latin-1 has a letter for every byte; what is not ASCII is refused later on.
-    return text.decode("latin-1") if isinstance(text, bytes) else text
+    # Latin-1 has a letter for every byte; what is not ASCII is refused later on.  Text that
+    # UTF-8 has no bytes for would make the propagator of the baggage raise, and cost the trace.
+    return text.decode("latin-1") if isinstance(text, bytes) else names.tellable(text)
 
 
 def _extracted(read: Mapping[str, str], around: Context) -> Context:
@@ -188,7 +189,7 @@ def _extracted(read: Mapping[str, str], around: Context) -> Context:
     try:
         return propagate.extract(read, around, _BY_LOWER_CASE)
     except Exception:
-        # W3C's own refuse politely, but for text that UTF-8 has no bytes for.
+        # W3C's own refuse politely; one of the program's may not.
         logger.exception("what is carried cannot be read, so the trace does not go on here")
         return around
 

@@ -338,6 +338,40 @@ class OwnHeader(TextMapPropagator):
         return {"X-Own-Trace"}
 
 
+def test_what_cannot_be_read_costs_nothing_else() -> None:
+    """A trace goes on beside a baggage that is no text, and baggage beside what is no trace."""
+    span, found = arrived({**HEADERS, "baggage": "tenant=\udcff"})
+    nothing, kept = arrived({"traceparent": "\udcff", "baggage": "tenant=acme"})
+
+    assert trace.format_span_id(span.span_id) == SPAN
+    assert found == {}
+    assert not nothing.is_valid
+    assert kept == {"tenant": "acme"}
+
+
+class Broken(OwnHeader):
+    """A propagator that refuses with an exception."""
+
+    def extract(self, carrier: Any, context: Any = None, getter: Any = default_getter) -> Any:
+        raise ValueError(carrier)
+
+
+def test_a_propagator_that_raises_is_logged_and_no_more(caplog: pytest.LogCaptureFixture) -> None:
+    """The work goes on without the trace."""
+    before = propagate.get_global_textmap()
+    propagate.set_global_textmap(Broken())
+    try:
+        with continued_from(HEADERS), linked_to(HEADERS):
+            assert trace.get_current_span() is trace.INVALID_SPAN
+    finally:
+        propagate.set_global_textmap(before)
+
+    assert caplog.messages
+    assert set(caplog.messages) == {
+        "what is carried cannot be read, so the trace does not go on here"
+    }
+
+
 async def test_what_another_propagator_carries_is_read_again() -> None:
     """Names of headers have no case, however the propagator spells its own."""
     spans = Spans()
