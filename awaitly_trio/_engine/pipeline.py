@@ -73,12 +73,16 @@ class Call(msgspec.Struct, eq=False):
     def forget(self) -> None:
         """Let go of what may name this call in turn, when all is said of it: no ring is left."""
         self.wrap = self.scope = None
-        self.fn = Call
+        self.fn = _forgotten
 
     def tell(self, record: Callable[..., Any], **fields: Any) -> None:
         """Tell observers of something that happened in this call's scope, if it has one."""
         if self.run.watch is not None and self.scope is not None:
             self.run.watch.emit(record, self.scope, **fields)
+
+
+def _forgotten() -> None:
+    """Stand for the function of a call of which all is said: it leads nowhere."""
 
 
 def perform(call: Call) -> Awaitable[Result[Any, Any]]:

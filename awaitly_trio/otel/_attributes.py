@@ -21,6 +21,7 @@ from awaitly_trio._values.events import (
     Undoing,
     Undone,
 )
+from awaitly_trio._values.plain import tellable
 from awaitly_trio._values.scopes import path_of
 from awaitly_trio.otel import _names as names
 
@@ -59,10 +60,10 @@ def of_scope(scope: Scope) -> dict[str, Any]:
 def _tellable(value: Any) -> Any:
     """Return the value of an attribute in a form that every exporter can send."""
     if isinstance(value, str):
-        return names.tellable(value)
+        return tellable(value)
     if isinstance(value, tuple):
         texts = cast("tuple[str, ...]", value)
-        return tuple(map(names.tellable, texts))
+        return tuple(map(tellable, texts))
     return value
 
 
@@ -76,9 +77,9 @@ def of_outcome(outcome: Outcome, disclosure: Disclosure) -> dict[str, Any]:
     if outcome.why:
         found[names.WHY] = outcome.why
     if outcome.by:
-        found[names.BY] = names.tellable(outcome.by)
+        found[names.BY] = tellable(outcome.by)
     if outcome.source:
-        found[names.SOURCE] = names.tellable(outcome.source)
+        found[names.SOURCE] = tellable(outcome.source)
     if outcome.reason and (reason := disclosure.reason(outcome.reason)):
         found[names.REASON] = reason
     if outcome.notes and (notes := disclosure.notes(outcome.notes)):
@@ -151,7 +152,7 @@ _REFUSED = {
 def of_change(change: CircuitChange) -> dict[str, str]:
     """Return the attributes of a change of a breaker."""
     return {
-        names.BREAKER: names.tellable(change.name),
+        names.BREAKER: tellable(change.name),
         names.BREAKER_BEFORE: change.before.value,
         names.BREAKER_AFTER: change.after.value,
         names.BREAKER_EVENT: change.event.value,
@@ -164,10 +165,10 @@ def of_notice(notice: object) -> tuple[str, dict[str, Any]] | None:
         return names.BREAKER_CHANGED, dict(of_change(notice))
     if isinstance(notice, Waited):
         waited = {names.LIMITER_SECONDS: notice.seconds, names.ADMITTED: notice.admitted}
-        return names.LIMITER_WAITED, {names.LIMITER: names.tellable(notice.name), **waited}
+        return names.LIMITER_WAITED, {names.LIMITER: tellable(notice.name), **waited}
     if isinstance(notice, Refused):
         event, name = _REFUSED[notice.by]
-        return event, {name: names.tellable(notice.name)}
+        return event, {name: tellable(notice.name)}
     return None
 
 

@@ -59,7 +59,7 @@ class Disclosure:
 
     __slots__ = ("_has_failed", "redact", "values")
 
-    def __init__(self, values: bool = False, redact: Redact = as_it_is) -> None:  # noqa: FBT001, FBT002
+    def __init__(self, *, values: bool = False, redact: Redact = as_it_is) -> None:
         self.values = values
         self.redact = redact
         self._has_failed = False

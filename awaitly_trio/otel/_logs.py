@@ -9,6 +9,7 @@ from opentelemetry import trace
 
 from awaitly_trio._engine.watch import current_scope
 from awaitly_trio._policies.circuit_states import CircuitChange, CircuitState
+from awaitly_trio._values.plain import tellable
 from awaitly_trio.otel import _names as names
 from awaitly_trio.otel._attributes import (
     SPAN_EVENTS,
@@ -51,7 +52,7 @@ def current_ids() -> dict[str, str]:
         found["span_id"] = trace.format_span_id(span.span_id)
     scope = current_scope.get()
     if scope is not None:
-        found["run_id"] = names.tellable(scope.run.run_id)
+        found["run_id"] = tellable(scope.run.run_id)
     return found
 
 
@@ -111,7 +112,7 @@ class Logs:
         redact: Redact = as_it_is,
     ) -> None:
         self._lines = Lines(logging.getLogger(LOGGER) if logger is None else logger)
-        self._disclosure = Disclosure(values, redact)
+        self._disclosure = Disclosure(values=values, redact=redact)
 
     def on_start(self, scope: Scope) -> None:
         """Write that a scope began."""
@@ -176,4 +177,4 @@ class Logs:
         if names.RUN_ID in fields:
             # That of the scope: at its start and its end the task is not in it.
             ids["run_id"] = fields[names.RUN_ID]
-        self._lines.write(Line(level, names.tellable(line), ids, fields, exception))
+        self._lines.write(Line(level, tellable(line), ids, fields, exception))

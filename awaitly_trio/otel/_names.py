@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from typing import final
 
-# Under their own names again, which tells checkers that they may be had from here.
-from awaitly_trio._values.kinds import error_type as error_type  # noqa: PLC0414
-from awaitly_trio._values.plain import tellable as tellable  # noqa: PLC0414
+from awaitly_trio._values.plain import tellable
 
 INSTRUMENTATION = "awaitly_trio"
 """What tracers, meters and event loggers are called."""

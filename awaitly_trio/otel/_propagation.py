@@ -15,7 +15,7 @@ from opentelemetry import context as contexts
 from opentelemetry import propagate, trace
 from opentelemetry.propagators.textmap import Getter
 
-from awaitly_trio._values.plain import shown
+from awaitly_trio._values.plain import shown, tellable
 from awaitly_trio.otel import _names as names
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def _pairs(carried: Any) -> list[tuple[Any, Any]]:
 def _text(text: str | bytes) -> str:
     # Latin-1 has a letter for every byte; what is not ASCII is refused later on.  Text that
     # UTF-8 has no bytes for would make the propagator of the baggage raise, and cost the trace.
-    return text.decode("latin-1") if isinstance(text, bytes) else names.tellable(text)
+    return text.decode("latin-1") if isinstance(text, bytes) else tellable(text)
 
 
 def _extracted(read: Mapping[str, str], around: Context) -> Context:

@@ -14,6 +14,7 @@ from opentelemetry.context import Context
 from awaitly_trio._engine.watch import current_scope
 from awaitly_trio._tasks.clocks import wall_clock_ns
 from awaitly_trio._tasks.notices import HedgeEnded, HedgeStarted, is_told
+from awaitly_trio._values.plain import tellable
 from awaitly_trio.otel import _attributes as attributes
 from awaitly_trio.otel import _names as names
 from awaitly_trio.otel._described import Described
@@ -89,7 +90,7 @@ class Tracing:
     ) -> None:
         self._provider = provider
         self._errors_fail_spans = errors_fail_spans
-        self._disclosure = Disclosure(values, redact)
+        self._disclosure = Disclosure(values=values, redact=redact)
         self._is_brief = not values
         self._open: dict[Scope, _Open] = {}
         self._hedges = HedgeSpans(self._disclosure)
@@ -121,7 +122,7 @@ class Tracing:
         # Given at the start they cost half, and samplers can ask for them.
         is_recorded = above is not None and above.span.is_recording()
         described = attributes.of_scope(scope) if is_recorded else Described(scope)
-        name = scope.name if scope.name.isascii() else names.tellable(scope.name)
+        name = scope.name if scope.name.isascii() else tellable(scope.name)
         span = tracer.start_span(name, context, _INTERNAL, described, links, now())
         token = contexts.attach(trace.set_span_in_context(span, context))
         self._open[scope] = _Open(span, token, tracer, now)

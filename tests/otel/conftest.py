@@ -22,6 +22,13 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 @pytest.fixture
+def sent_nowhere(environment: pytest.MonkeyPatch) -> None:
+    """Send neither traces nor metrics anywhere."""
+    environment.setenv("OTEL_TRACES_EXPORTER", "none")
+    environment.setenv("OTEL_METRICS_EXPORTER", "none")
+
+
+@pytest.fixture
 def rotel(tmp_path: Path) -> Generator[Any]:
     """Return a collector that runs, and keeps what it got in its receiver."""
     collector = pytest.importorskip("collector", exc_type=ImportError)

@@ -161,13 +161,11 @@ print(len(otel.install().observers), type(trace.get_tracer_provider()).__name__)
     ]
 
 
+@pytest.mark.usefixtures("sent_nowhere")
 def test_a_process_has_one_thread_that_closes(
     fresh_python: Callable[..., subprocess.CompletedProcess[str]],
-    environment: pytest.MonkeyPatch,
 ) -> None:
     """However often telemetry is turned on and off."""
-    environment.setenv("OTEL_TRACES_EXPORTER", "none")
-    environment.setenv("OTEL_METRICS_EXPORTER", "none")
     script = """
 import threading
 from awaitly_trio import otel
@@ -185,13 +183,11 @@ print(threading.active_count())
     assert (run.stdout, run.stderr) == ("2\n", "")
 
 
+@pytest.mark.usefixtures("sent_nowhere")
 def test_a_program_that_shut_telemetry_down_ends_in_silence(
     fresh_python: Callable[..., subprocess.CompletedProcess[str]],
-    environment: pytest.MonkeyPatch,
 ) -> None:
     """Nothing is closed twice; who turns it on again is told that nothing is sent."""
-    environment.setenv("OTEL_TRACES_EXPORTER", "none")
-    environment.setenv("OTEL_METRICS_EXPORTER", "none")
     script = """
 import trio
 from awaitly_trio import otel
